@@ -1,0 +1,1 @@
+//! The `#[kubetape::test]` attribute.

@@ -1,0 +1,1 @@
+//! Record and replay testing for Kubernetes operators.
