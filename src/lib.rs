@@ -1,1 +1,5 @@
 //! Record and replay testing for Kubernetes operators.
+
+pub mod entropy;
+pub mod tape;
+pub mod wire;

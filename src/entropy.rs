@@ -1,0 +1,93 @@
+//! The only clock, and exact offsets on it.
+//!
+//! Out go wall-clock readings for recordings and [`Offset`]s since a base. Nothing else in the crate
+//! reads the time of day; a replay gets its times from the tape.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::{fmt, str::FromStr, time::Duration};
+
+/// The present time of day.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// A monotonic reading, for offsets within one process.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
+pub fn instant() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// Time since the start of a tape, exact to the nanosecond, written as seconds: `12.000345678s`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offset(pub Duration);
+
+impl Offset {
+    /// The later moment `self + by`.
+    pub fn plus(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(by))
+    }
+
+    /// `+12.4s`, rounded for people.
+    pub fn short(self) -> String {
+        format!("+{:.1}s", self.0.as_secs_f64())
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:09}", self.0.as_secs(), self.0.subsec_nanos());
+        write!(f, "{}s", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// Text that is no offset.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no offset; write seconds such as 12.5s")]
+pub struct OffsetError(String);
+
+impl FromStr for Offset {
+    type Err = OffsetError;
+
+    fn from_str(text: &str) -> Result<Self, OffsetError> {
+        let fail = || OffsetError(text.to_owned());
+        let number = text.strip_suffix('s').ok_or_else(fail)?;
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty() || part.len() > 9 || !digits(whole) || !digits(part) {
+            return Err(fail());
+        }
+        let nanos = format!("{part:0<9}").parse().map_err(|_| fail())?;
+        Ok(Self(Duration::new(whole.parse().map_err(|_| fail())?, nanos)))
+    }
+}
+
+impl Serialize for Offset {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Offset {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_exact_both_ways() {
+        for (text, nanos) in [("0s", 0), ("1.5s", 1_500_000_000), ("0.000000001s", 1)] {
+            let offset: Offset = text.parse().unwrap();
+            assert_eq!((offset.0.as_nanos(), offset.to_string().as_str()), (nanos, text));
+        }
+        for bad in ["", "1", "-1s", "1.0000000000s", "s", "1e3s"] {
+            assert!(bad.parse::<Offset>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What one Kubernetes exchange is, as data.
+//!
+//! In come `http` requests, watch lines and JSON bodies; out go typed values that the other rooms
+//! share. This room opens no socket and no file and reads no clock.
+
+mod body;
+mod frame;
+mod query;
+mod request;
+mod resource;
+mod selector;
+mod status;
+
+pub use body::{Body, collect};
+pub use frame::{EventType, Frame, FrameError, LineSplitter};
+pub use query::Query;
+pub use request::{RequestInfo, Verb};
+pub use resource::{ObjectKey, Resource};
+pub use selector::{FieldSelector, LabelSelector, SelectorError};
+pub use status::Failure;
+
+/// The request type of the one seam: what a [`kube::Client`] sends to its service.
+pub type Request = http::Request<kube::client::Body>;
+/// The response type of every service here.
+pub type Response = http::Response<Body>;
+/// A service that answers API requests: a player, a simulator or a real cluster.
+pub type BoxService = tower::util::BoxService<Request, Response, tower::BoxError>;
