@@ -2,5 +2,6 @@
 
 pub mod entropy;
 pub mod history;
+pub mod runtime;
 pub mod tape;
 pub mod wire;
