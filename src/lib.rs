@@ -3,5 +3,6 @@
 pub mod entropy;
 pub mod history;
 pub mod runtime;
+pub mod scrub;
 pub mod tape;
 pub mod wire;

@@ -1,7 +1,26 @@
-//! Recordings.
-mod format;
+//! Tapes: recorded API traffic, from the wire to a file and back.
+//!
+//! In come exchanges on their way between an operator and an API server, and `.ktape` files; out go the same.
+//! A tape is written while it is recorded ([`Writer`], one record a line), and read record by record
+//! ([`Reader`]) or whole ([`Tape`]). `docs/tape-format.md` says what stands in it. This room never answers a
+//! request; a player does.
 
+mod clean;
+mod error;
+mod format;
+mod load;
+mod read;
+pub mod record;
+mod spell;
+mod symbol;
+mod write;
+
+pub use error::Error;
 pub use format::{Answer, Event, Header, Payload, Record, Sent};
+pub use load::{Tape, TapeEvent};
+pub use read::Reader;
+pub use record::Recorder;
+pub use write::Writer;
 
 /// The format that this version writes; `docs/tape-format.md` is the contract.
 ///

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     entropy::Offset,
-    tape::{Event, Payload, Tape},
+    tape::{Event, Payload, Tape, TapeEvent},
     wire::{EventType, Verb},
 };
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub(super) fn items(
     types: &BTreeMap<TypeKey, Types>,
 ) -> Vec<Item> {
     let mut make = Make { exchanges, index: index(types), seen: BTreeSet::new(), items: Vec::new() };
-    for (n, at, event) in &tape.events {
+    for TapeEvent { n, at, event } in &tape.events {
         match event {
             Event::Frame { of, event, object } => make.frame(*n, *at, of, *event, object),
             Event::Answer(answer) => make.answer(*n, *at, &answer.to, answer.status, &answer.body),

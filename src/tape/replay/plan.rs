@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     entropy::Offset,
-    tape::{Answer, Class, Event, Header, Payload, Tape, Write, classify},
+    tape::{Answer, Class, Event, Header, Payload, Tape, TapeEvent, Write, classify},
     wire::{ObjectKey, RequestInfo, Verb},
 };
 use serde_json::Value;
@@ -88,7 +88,7 @@ impl Plan {
             reads: reads(&exchanges),
             steps: steps(tape),
             generated: BTreeSet::new(),
-            end: tape.events.last().map_or(Offset::default(), |(_, at, _)| *at),
+            end: tape.events.last().map_or(Offset::default(), |last| last.at),
             exchanges,
             writes,
             roots,
@@ -130,7 +130,7 @@ pub(super) fn is_event(key: &ObjectKey) -> bool {
 
 fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
     let mut all = BTreeMap::new();
-    for (n, at, event) in &tape.events {
+    for TapeEvent { n, at, event } in &tape.events {
         match event {
             Event::Sent(sent) => {
                 let (by, info) = (sent.by.clone(), sent.info());
@@ -153,7 +153,7 @@ fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
 }
 
 fn steps(tape: &Tape) -> Vec<Mark> {
-    let marks = tape.events.iter().filter_map(|(n, at, event)| match event {
+    let marks = tape.events.iter().filter_map(|TapeEvent { n, at, event }| match event {
         Event::Step { step, of } => Some(Mark { n: *n, at: *at, step: step.clone(), of: of.clone() }),
         _ => None,
     });

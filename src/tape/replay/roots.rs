@@ -1,5 +1,5 @@
 use crate::{
-    tape::{Class, Event, Payload, Tape, Write},
+    tape::{Class, Event, Payload, Tape, TapeEvent, Write},
     wire::ObjectKey,
 };
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// without an owner; else itself.
 pub(super) fn roots(tape: &Tape, writes: &[Write]) -> Vec<ObjectKey> {
     let mut book = Book::default();
-    for (_, _, event) in &tape.events {
+    for TapeEvent { event, .. } in &tape.events {
         match event {
             Event::Frame { object, .. } => book.note(object),
             Event::Answer(answer) => {

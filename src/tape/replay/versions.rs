@@ -1,6 +1,6 @@
 use super::plan::{Exchange, TypeKey, rv_of};
 use crate::{
-    tape::{Class, Event, Payload, Tape, Write},
+    tape::{Class, Event, Payload, Tape, TapeEvent, Write},
     wire::{EventType, ObjectKey, RequestInfo, Resource, Verb},
 };
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ pub(super) fn versions(
 ) -> BTreeMap<TypeKey, Types> {
     let mut fold = Fold::default();
     let mut seen_lists: BTreeMap<(TypeKey, Option<String>), BTreeSet<ObjectKey>> = BTreeMap::new();
-    for (n, _, event) in &tape.events {
+    for TapeEvent { event, .. } in &tape.events {
         match event {
             Event::Frame { of, event, object } => {
                 if let Some(exchange) = exchanges.get(of) {
@@ -56,7 +56,6 @@ pub(super) fn versions(
             }
             _ => {}
         }
-        let _ = n;
     }
     fold.finish(writes)
 }
