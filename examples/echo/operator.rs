@@ -104,12 +104,7 @@ pub async fn run(client: Client) {
 }
 
 /// As [`run`], with other settings for the watches, the queue and the time between passes.
-pub async fn run_with(
-    client: Client,
-    watch: watcher::Config,
-    queue: controller::Config,
-    requeue: Duration,
-) {
+pub async fn run_with(client: Client, watch: watcher::Config, queue: controller::Config, requeue: Duration) {
     let echoes = Api::<Echo>::default_namespaced(client.clone());
     let deployments = Api::<Deployment>::default_namespaced(client.clone());
     Controller::new(echoes, watch.clone())
@@ -183,11 +178,13 @@ async fn apply(
     // Writing what is already there would wake us for nothing.
     if echo.status.as_ref() != Some(&status) {
         let patch = Patch::Merge(json!({ "status": status }));
-        echoes
-            .patch_status(&name, &PatchParams::default(), &patch)
-            .await
-            .map_err(Error::WriteStatus)?;
-        tracing::info!(echo = name, ready = status.ready_replicas, wanted = echo.spec.replicas, "status changed");
+        echoes.patch_status(&name, &PatchParams::default(), &patch).await.map_err(Error::WriteStatus)?;
+        tracing::info!(
+            echo = name,
+            ready = status.ready_replicas,
+            wanted = echo.spec.replicas,
+            "status changed"
+        );
     }
     Ok(Action::requeue(requeue))
 }
