@@ -1,5 +1,3 @@
 //! Record and replay testing for Kubernetes operators.
 
-pub mod entropy;
-pub mod tape;
-pub mod wire;
+pub mod cluster;
