@@ -2,8 +2,8 @@
 //!
 //! In come exchanges on their way between an operator and an API server, and `.ktape` files; out go the same.
 //! A tape is written while it is recorded ([`Writer`], one record a line), and read record by record
-//! ([`Reader`]) or whole ([`Tape`]). `docs/tape-format.md` says what stands in it. This room never answers a
-//! request; a player does.
+//! ([`Reader`]) or whole ([`Tape`]). `docs/tape-format.md` says what stands in it. A
+//! [`Player`] answers requests from one; nothing else here does.
 
 mod clean;
 mod error;
@@ -11,16 +11,22 @@ mod format;
 mod load;
 mod read;
 pub mod record;
+mod replay;
+#[cfg(test)]
+pub(crate) mod sample;
 mod spell;
 mod symbol;
 mod write;
+mod writes;
 
 pub use error::Error;
 pub use format::{Answer, Event, Header, Payload, Record, Sent};
 pub use load::{Tape, TapeEvent};
 pub use read::Reader;
 pub use record::Recorder;
+pub use replay::{DRIVER, Divergence, DivergenceKind, Level, Player, Playing, Quiet, Served, Taped};
 pub use write::Writer;
+pub use writes::{Class, Write, classify, same_body};
 
 /// The format that this version writes; `docs/tape-format.md` is the contract.
 ///

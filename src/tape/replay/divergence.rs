@@ -5,7 +5,7 @@ use super::{
 use crate::{
     entropy::Offset,
     tape::Write,
-    wire::{Change, RequestInfo, Verb, delta},
+    wire::{Change, RequestInfo, Verb, delta, is_time},
 };
 use serde_json::{Value, json};
 use std::{fmt::Write as _, time::Duration};
@@ -225,7 +225,7 @@ fn changes(taped: &Write, came: &Attempt) -> Vec<Change> {
 /// What the matcher does not compare is no difference for people either.
 fn is_noise(change: &Change) -> bool {
     let time = |value: &Option<Value>| {
-        value.as_ref().and_then(Value::as_str).is_some_and(super::same::is_time)
+        value.as_ref().and_then(Value::as_str).is_some_and(is_time)
     };
     change.path.starts_with("metadata.managedFields")
         || change.path == "metadata.resourceVersion"

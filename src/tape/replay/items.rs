@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     entropy::Offset,
-    tape::{Event, Payload, Tape, TapeEvent},
+    tape::{Event, Payload, Tape, TapeEvent, record::DROPPED},
     wire::{EventType, Verb},
 };
 use serde_json::Value;
@@ -49,6 +49,8 @@ pub(super) fn items(
         match event {
             Event::Frame { of, event, object } => make.frame(*n, *at, of, *event, object),
             Event::Answer(answer) => make.answer(*n, *at, &answer.to, answer.status, &answer.body),
+            // The client gave up: nothing that the world did.
+            Event::Failed { error, .. } | Event::Closed { error: Some(error), .. } if error == DROPPED => {}
             Event::Failed { to, error } => make.outage(*n, *at, to, 0, &Payload::Empty, Some(error.clone())),
             Event::Closed { of, error: Some(error) } => make.push(*n, *at, of, What::Broken(error.clone())),
             _ => {}

@@ -1,9 +1,8 @@
 use super::{
     plan::{Plan, is_event, rv_of},
-    same::same,
 };
 use crate::{
-    tape::{Class, Write},
+    tape::{Class, Write, same_body},
     wire::{ObjectKey, RequestInfo, Verb},
 };
 use serde_json::Value;
@@ -162,7 +161,7 @@ impl Ledger {
             });
             let Some(last) = statuses.last() else { continue };
             let taped = &self.plan.writes[last];
-            let agrees = slot.last.as_ref().is_some_and(|came| same(&taped.body, &came.body));
+            let agrees = slot.last.as_ref().is_some_and(|came| same_body(taped.verb, Some("status"), &taped.body, &came.body));
             if !agrees {
                 wrong.push(last);
             }
@@ -228,7 +227,7 @@ impl Ledger {
         write.verb == attempt.info.verb
             && write.info.content_type == attempt.info.content_type
             && query_of(&write.info) == query_of(&attempt.info)
-            && same(&write.body, &attempt.body)
+            && same_body(write.verb, write.subresource.as_deref(), &write.body, &attempt.body)
     }
 
     fn is_failed(&self, write: usize) -> bool {
@@ -244,7 +243,7 @@ impl Ledger {
             *other != write
                 && other_write.key == wanted.key
                 && (other_write.response_rv.is_some_and(|made| made < rv)
-                    || other_write.answered_n < wanted.requested_n)
+                    || other_write.answered_n.is_some_and(|n| n < wanted.requested_n))
         })
     }
 
@@ -259,7 +258,7 @@ impl Ledger {
             let first = &self.plan.writes[*other];
             first.actor == write.actor
                 && self.plan.roots[*other] == self.plan.roots[index]
-                && first.answered_n < write.requested_n
+                && first.answered_n.is_some_and(|n| n < write.requested_n)
         })
     }
 
@@ -295,7 +294,7 @@ fn agrees(last: &Attempt, attempt: &Attempt) -> bool {
     last.info.verb == attempt.info.verb
         && last.info.content_type == attempt.info.content_type
         && query_of(&last.info) == query_of(&attempt.info)
-        && same(&last.body, &attempt.body)
+        && same_body(last.info.verb, last.info.subresource.as_deref(), &last.body, &attempt.body)
 }
 
 fn slot_of(write: &Write) -> SlotKey {

@@ -12,7 +12,6 @@ mod plan;
 mod player;
 mod reads;
 mod roots;
-mod same;
 mod schedule;
 mod versions;
 mod watches;

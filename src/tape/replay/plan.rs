@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     entropy::Offset,
-    tape::{Answer, Class, Event, Header, Payload, Tape, TapeEvent, Write, classify},
+    tape::{Answer, Class, Event, Header, Payload, Tape, TapeEvent, Write, classify, record::DROPPED},
     wire::{ObjectKey, RequestInfo, Verb},
 };
 use serde_json::Value;
@@ -141,6 +141,7 @@ fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
                     exchange.answer = Some((*n, *at, answer.clone()));
                 }
             }
+            Event::Failed { error, .. } if error == DROPPED => {}
             Event::Failed { to, error } => {
                 if let Some(exchange) = all.get_mut(to) {
                     exchange.failed = Some((*n, error.clone()));

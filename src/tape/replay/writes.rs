@@ -6,7 +6,7 @@ use super::{
     reads::{Reply, json_response, respond},
 };
 use crate::{
-    tape::{Class, Payload},
+    tape::{Class, Payload, same_body},
     wire::{Failure, ObjectKey, Response, Verb},
 };
 use serde_json::{Value, json};
@@ -89,7 +89,7 @@ impl Core {
             let object = if gone { None } else { object.map(|object| Arc::new(object.clone())) };
             let known = self.own.get(&taped.key).is_some_and(|own| own.rv > rv);
             if !known {
-                self.own.insert(taped.key.clone(), Own { n: taped.answered_n, rv, object });
+                self.own.insert(taped.key.clone(), Own { n: taped.answered_n.unwrap_or(taped.requested_n), rv, object });
             }
         }
     }
@@ -190,7 +190,7 @@ impl Core {
         let fits = taped.verb == attempt.info.verb
             && taped.info.what() == attempt.info.what()
             && super::ledger::query_of(&taped.info) == super::ledger::query_of(&attempt.info)
-            && super::same::same(&taped.body, &attempt.body);
+            && same_body(taped.verb, taped.subresource.as_deref(), &taped.body, &attempt.body);
         (!fits).then(|| Divergence::of_write(&self.plan, attempt, &Verdict::Different(index), now))
     }
 
