@@ -77,15 +77,15 @@ impl Election {
         let mut deadline = Instant::now() + DEADLINE;
         let mut pause = PERIOD;
         loop {
-            sleep(pause).await;
-            let sent = Instant::now();
-            match timeout_at(deadline, self.renew(&lease)).await {
-                Ok(Ok(renewed)) => {
-                    // From when it was sent, for the answer may have been long on its way.
-                    (lease, deadline, pause) = (renewed, sent + DEADLINE, PERIOD);
-                }
-                Ok(Err(Error::Lost)) | Err(_) => return,
-                Ok(Err(error)) => {
+            let attempt = async {
+                sleep(pause).await;
+                // From when it is sent, for the answer may be long on its way.
+                (Instant::now(), self.renew(&lease).await)
+            };
+            match timeout_at(deadline, attempt).await {
+                Ok((sent, Ok(renewed))) => (lease, deadline, pause) = (renewed, sent + DEADLINE, PERIOD),
+                Ok((_, Err(Error::Lost))) | Err(_) => return,
+                Ok((_, Err(error))) => {
                     tracing::warn!(%error, "lease not renewed");
                     pause = RETRY;
                 }
