@@ -63,10 +63,12 @@ impl Election {
     pub async fn acquire(&self) -> Lease {
         let mut sighting = None;
         loop {
-            match self.attempt(&mut sighting).await {
-                Ok(Some(lease)) => return lease,
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "no lease yet"),
+            match timeout(PERIOD, self.attempt(&mut sighting)).await {
+                Ok(Ok(Some(lease))) => return lease,
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "no lease yet"),
+                // If it was written all the same, the next attempt finds it to be ours.
+                Err(_) => tracing::warn!("no lease yet: no answer"),
             }
             sleep(PERIOD).await;
         }
