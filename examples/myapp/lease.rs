@@ -26,6 +26,9 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 
 const RETRY: Duration = Duration::from_secs(2);
 
+// A first term is counted from the answer, which may be this long on its way.
+const _: () = assert!(RETRY.as_secs() + DEADLINE.as_secs() < DURATION.as_secs());
+
 /// Why the lease was not got or kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -63,10 +66,12 @@ impl Election {
     pub async fn acquire(&self) -> Lease {
         let mut sighting = None;
         loop {
-            match self.attempt(&mut sighting).await {
-                Ok(Some(lease)) => return lease,
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "no lease yet"),
+            match timeout(RETRY, self.attempt(&mut sighting)).await {
+                Ok(Ok(Some(lease))) => return lease,
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "no lease yet"),
+                // If it was written all the same, the next attempt finds it to be ours.
+                Err(_) => tracing::warn!("no lease yet: no answer"),
             }
             sleep(PERIOD).await;
         }
@@ -77,15 +82,15 @@ impl Election {
         let mut deadline = Instant::now() + DEADLINE;
         let mut pause = PERIOD;
         loop {
-            sleep(pause).await;
-            let sent = Instant::now();
-            match timeout_at(deadline, self.renew(&lease)).await {
-                Ok(Ok(renewed)) => {
-                    // From when it was sent, for the answer may have been long on its way.
-                    (lease, deadline, pause) = (renewed, sent + DEADLINE, PERIOD);
-                }
-                Ok(Err(Error::Lost)) | Err(_) => return,
-                Ok(Err(error)) => {
+            let attempt = async {
+                sleep(pause).await;
+                // From when it is sent, for the answer may be long on its way.
+                (Instant::now(), self.renew(&lease).await)
+            };
+            match timeout_at(deadline, attempt).await {
+                Ok((sent, Ok(renewed))) => (lease, deadline, pause) = (renewed, sent + DEADLINE, PERIOD),
+                Ok((_, Err(Error::Lost))) | Err(_) => return,
+                Ok((_, Err(error))) => {
                     tracing::warn!(%error, "lease not renewed");
                     pause = RETRY;
                 }
@@ -106,7 +111,7 @@ impl Election {
         let written = match self.read().await? {
             None => self.leases.create(&PostParams::default(), &self.taken(Lease::default())).await,
             Some(lease) if self.may_take(&lease, sighting, Instant::now()) => {
-                self.leases.replace(NAME, &PostParams::default(), &self.taken(lease)).await
+                self.replace(self.taken(lease)).await
             }
             Some(_) => return Ok(None),
         };
@@ -138,8 +143,7 @@ impl Election {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, Error> {
-        let params = PostParams::default();
-        match self.leases.replace(NAME, &params, &self.renewed(lease.clone())).await {
+        match self.replace(self.renewed(lease.clone())).await {
             Ok(lease) => return Ok(lease),
             Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {}
             Err(error) => return Err(Error::Write(error)),
@@ -147,7 +151,7 @@ impl Election {
         // A label set by a passer-by is a conflict too, and no reason to step down.
         match self.read().await? {
             Some(lease) if self.is_ours(&lease) => {
-                self.leases.replace(NAME, &params, &self.renewed(lease)).await.map_err(Error::Write)
+                self.replace(self.renewed(lease)).await.map_err(Error::Write)
             }
             _ => Err(Error::Lost),
         }
@@ -160,12 +164,17 @@ impl Election {
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = None;
         }
-        let written = self.leases.replace(NAME, &PostParams::default(), &lease).await;
-        written.map(drop).map_err(Error::Write)
+        self.replace(lease).await.map(drop).map_err(Error::Write)
     }
 
     async fn read(&self) -> Result<Option<Lease>, Error> {
         self.leases.get_opt(NAME).await.map_err(Error::Read)
+    }
+
+    async fn replace(&self, mut lease: Lease) -> kube::Result<Lease> {
+        // Who owns which field is the server's to keep, and long to send.
+        lease.metadata.managed_fields = None;
+        self.leases.replace(NAME, &PostParams::default(), &lease).await
     }
 
     fn is_ours(&self, lease: &Lease) -> bool {
@@ -175,10 +184,11 @@ impl Election {
     fn taken(&self, lease: Lease) -> Lease {
         let now = MicroTime(clock::now());
         let before = lease.spec.unwrap_or_default();
+        let changes = before.holder_identity.as_deref() != Some(&self.identity);
         let spec = LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
-            lease_transitions: Some(before.lease_transitions.map_or(0, |transitions| transitions + 1)),
+            lease_transitions: Some(before.lease_transitions.map_or(0, |n| n + i32::from(changes))),
             acquire_time: Some(now.clone()),
             renew_time: Some(now),
             ..LeaseSpec::default()

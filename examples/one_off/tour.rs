@@ -161,7 +161,8 @@ async fn certificates(client: &Client) -> Result<Option<Vec<String>>, Error> {
     let certificates = Api::<Expiry>::default_namespaced(client.clone());
     match certificates.list(&ListParams::default()).await {
         Ok(list) => Ok(Some(list.iter().map(expiry).collect())),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
+        // By code: an unknown path is answered in plain words, without a reason.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
         Err(error) => Err(request("list the certificates")(error)),
     }
 }
