@@ -1,5 +1,5 @@
 use super::{
-    ledger::{Attempt, Verdict, query_of},
+    ledger::{Attempt, Verdict, patch_type, query_of},
     plan::Plan,
 };
 use crate::{
@@ -205,8 +205,8 @@ fn changes(taped: &Write, came: &Attempt) -> Vec<Change> {
     line("(verb)", Some(json!(taped.verb.as_str())), Some(json!(came.info.verb.as_str())));
     line(
         "(patch type)",
-        taped.info.content_type.as_ref().map(|t| json!(t)),
-        came.info.content_type.as_ref().map(|t| json!(t)),
+        patch_type(&taped.info).map(|t| json!(t)),
+        patch_type(&came.info).map(|t| json!(t)),
     );
     let (old, new) = (query_of(&taped.info), query_of(&came.info));
     let mut keys: Vec<&str> = old.keys().chain(new.keys()).copied().collect();

@@ -225,7 +225,7 @@ impl Ledger {
     fn matches(&self, write: usize, attempt: &Attempt) -> bool {
         let write = &self.plan.writes[write];
         write.verb == attempt.info.verb
-            && write.info.content_type == attempt.info.content_type
+            && patch_type(&write.info) == patch_type(&attempt.info)
             && query_of(&write.info) == query_of(&attempt.info)
             && same_body(write.verb, write.subresource.as_deref(), &write.body, &attempt.body)
     }
@@ -292,13 +292,18 @@ impl Ledger {
 
 fn agrees(last: &Attempt, attempt: &Attempt) -> bool {
     last.info.verb == attempt.info.verb
-        && last.info.content_type == attempt.info.content_type
+        && patch_type(&last.info) == patch_type(&attempt.info)
         && query_of(&last.info) == query_of(&attempt.info)
         && same_body(last.info.verb, last.info.subresource.as_deref(), &last.body, &attempt.body)
 }
 
 fn slot_of(write: &Write) -> SlotKey {
     (write.actor.clone(), write.key.clone(), write.info.subresource.clone())
+}
+
+/// The media type where it decides what is done.
+pub(super) fn patch_type(info: &RequestInfo) -> Option<&str> {
+    info.content_type.as_deref().filter(|_| matches!(info.verb, Verb::Patch | Verb::Apply))
 }
 
 /// The query of a write, sorted; its order says nothing.

@@ -136,8 +136,7 @@ impl Player {
     fn decide(&self, actor: &str, info: RequestInfo, body: &[u8], now: Duration) -> Reply {
         let mut core = self.core();
         if core.divergence.is_some() {
-            let text = "the tape has diverged; the first divergence is reported";
-            return Reply::Now(Ok(Failure::new(501, "NotImplemented", text).to_response()));
+            return Reply::Never;
         }
         if !info.verb.is_write() {
             return core.read(actor, &info, now);
@@ -192,6 +191,7 @@ impl tower::Service<http::Request<bytes::Bytes>> for Playing {
                 wait.await.unwrap_or_else(|_| Err("the replay has ended".into()))
             }
             .boxed(),
+            Reply::Never => futures::future::pending().boxed(),
         }
     }
 }

@@ -18,6 +18,8 @@ use tokio::sync::oneshot;
 pub(super) enum Reply {
     Now(Outcome),
     Held(oneshot::Receiver<Outcome>),
+    /// None: the replay ends here, and nobody should act on what the tape does not say.
+    Never,
 }
 
 impl Core {
@@ -44,7 +46,7 @@ impl Core {
                 self.note(now, actor, info, response.status().as_u16(), None);
                 Reply::Now(Ok(response))
             }
-            None => Reply::Now(Ok(self.no_answer(actor, info, now))),
+            None => self.no_answer(actor, info, now),
         }
     }
 
@@ -273,12 +275,14 @@ impl Core {
         as_outcome(said).ok()
     }
 
-    fn no_answer(&mut self, actor: &str, info: &RequestInfo, now: Duration) -> Response {
+    fn no_answer(&mut self, actor: &str, info: &RequestInfo, now: Duration) -> Reply {
+        self.note(now, actor, info, 501, None);
         let divergence = Divergence::no_answer(actor, info, now);
         let message = divergence.headline();
-        self.diverge(divergence);
-        self.note(now, actor, info, 501, None);
-        Failure::new(501, "NotImplemented", message).to_response()
+        if self.diverge(divergence) {
+            return Reply::Never;
+        }
+        Reply::Now(Ok(Failure::new(501, "NotImplemented", message).to_response()))
     }
 }
 

@@ -17,11 +17,11 @@ impl Core {
     /// Takes a write for what it is on the tape, and answers it as the server did.
     pub(super) fn write(&mut self, attempt: Attempt, now: Duration) -> Reply {
         if self.level == Level::Strict && let Some(divergence) = self.out_of_line(&attempt, now) {
-            return Reply::Now(Ok(self.refuse(&attempt, divergence, now)));
+            return self.refuse(&attempt, divergence, now);
         }
         let verdict = self.ledger.judge(&attempt);
         if let Some(divergence) = self.judge_version(&attempt, &verdict, now) {
-            return Reply::Now(Ok(self.refuse(&attempt, divergence, now)));
+            return self.refuse(&attempt, divergence, now);
         }
         match verdict {
             Verdict::Match(write) if attempt.actor == DRIVER => {
@@ -37,7 +37,7 @@ impl Core {
             }
             verdict => {
                 let divergence = Divergence::of_write(&self.plan, &attempt, &verdict, now);
-                Reply::Now(Ok(self.refuse(&attempt, divergence, now)))
+                self.refuse(&attempt, divergence, now)
             }
         }
     }
@@ -194,30 +194,24 @@ impl Core {
         (!fits).then(|| Divergence::of_write(&self.plan, attempt, &Verdict::Different(index), now))
     }
 
-    fn refuse(&mut self, attempt: &Attempt, divergence: Divergence, now: Duration) -> Response {
-        let message = divergence.headline();
+    fn refuse(&mut self, attempt: &Attempt, divergence: Divergence, now: Duration) -> Reply {
         self.note(now, &attempt.actor, &attempt.info, 501, None);
-        if self.level == Level::Lenient {
-            self.notes.push(divergence.summary());
-            let taped = divergence.nearest();
-            return match taped {
-                Some(write) => self
-                    .taped_response(write)
-                    .unwrap_or_else(|_| Failure::new(501, "NotImplemented", message).to_response()),
-                None => respond(200, &Payload::Json(attempt.body.clone())),
-            };
+        let taped = divergence.nearest();
+        if self.diverge(divergence) {
+            return Reply::Never;
         }
-        self.diverge(divergence);
-        Failure::new(501, "NotImplemented", message).to_response()
+        let taped = taped.and_then(|write| self.taped_response(write).ok());
+        Reply::Now(Ok(taped.unwrap_or_else(|| respond(200, &Payload::Json(attempt.body.clone())))))
     }
 
-    /// The first divergence wins.
-    pub(super) fn diverge(&mut self, divergence: Divergence) {
+    /// The first divergence wins; whether it ends the replay.
+    pub(super) fn diverge(&mut self, divergence: Divergence) -> bool {
         if self.level == Level::Lenient {
             self.notes.push(divergence.summary());
-        } else if self.divergence.is_none() {
-            self.divergence = Some(divergence);
+            return false;
         }
+        self.divergence.get_or_insert(divergence);
+        true
     }
 }
 
