@@ -1,6 +1,6 @@
 //! The scenarios that are recorded, as functions of the operator that runs in them: the tests, the proofs
 //! and the mutants run the same ones.
-#![allow(dead_code, reason = "each test binary runs some of them")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary runs some of them")]
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ pub mod myapp;
 
 pub mod books;
 pub mod echoes;
+pub mod myapps;
 
 /// Longer than any operator's own period between two looks at the world.
 pub const A_WHILE: Duration = Duration::from_secs(12);
