@@ -88,8 +88,16 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The settings that hold for a package.
+    /// The settings that hold for a package; `KUBETAPE_TAPES` names another folder of tapes.
     pub(super) fn find(package: &Path) -> Result<Self, Error> {
+        let mut settings = Self::read(package)?;
+        if let Some(tapes) = std::env::var_os("KUBETAPE_TAPES").filter(|tapes| !tapes.is_empty()) {
+            settings.tapes = tapes.into();
+        }
+        Ok(settings)
+    }
+
+    fn read(package: &Path) -> Result<Self, Error> {
         for folder in package.ancestors() {
             let path = folder.join(".config/kubetape.toml");
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
