@@ -2,15 +2,18 @@
 
 use kube::config::{Kubeconfig, NamedContext};
 
+use super::api::Session;
 use super::site::{Site, write_private};
 use super::{Error, Options};
 
-/// Copies the wanted context, and nothing else, into the site's kubeconfig.
-pub(super) fn copy(site: &mut Site, options: &Options) -> Result<(), Error> {
+/// Copies the wanted context, and nothing else, into the site's kubeconfig, and sees
+/// whether its API server answers.
+pub(super) fn raise(site: &mut Site, options: &Options) -> Result<(), Error> {
     let user = Kubeconfig::read().map_err(|error| Error::Kubeconfig(Box::new(error)))?;
     let chosen = choose(&user, options)?;
     let text = serde_json::to_string(&only(user, &chosen)?).expect("a kubeconfig is plain data");
-    write_private(&site.record.kubeconfig, &text)
+    write_private(&site.record.kubeconfig, &text)?;
+    Session::open(&site.record.kubeconfig, site.left())?.version().map(drop)
 }
 
 /// The named context, or the current one if it is on the allow-list.

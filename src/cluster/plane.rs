@@ -1,6 +1,7 @@
 //! The handle of a running cluster.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -33,7 +34,8 @@ pub fn start(options: &Options) -> Result<Cluster, Error> {
     };
     let name = options.name.clone().unwrap_or_else(fresh);
     check_name(&name)?;
-    let dir = tempfile::Builder::new().prefix("kubetape-").tempdir();
+    let private = fs::Permissions::from_mode(0o700);
+    let dir = tempfile::Builder::new().prefix("kubetape-").permissions(private).tempdir();
     // The watchdog removes the folder, also when no destructor runs.
     let dir = dir.map_err(Error::files("make a folder in", std::env::temp_dir()))?.keep();
     raise(options, &name, dir).map(|site| Cluster { site })
@@ -53,7 +55,7 @@ pub(super) fn raise(options: &Options, name: &str, dir: PathBuf) -> Result<Site,
             Provider::Envtest => envtest::raise(&mut site, options),
             Provider::Kwok => kwok::raise(&mut site, options),
             Provider::Kind => kind::raise(&mut site, options),
-            Provider::Current => contexts::copy(&mut site, options),
+            Provider::Current => contexts::raise(&mut site, options),
         }?;
         Ok(site)
     })

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use kubetape::cluster::{self, Error, Options, Provider, Registry};
+use kubetape::cluster::{self, Options, Provider, Registry};
 
 use crate::support::{House, mode};
 
@@ -98,6 +98,5 @@ fn a_missing_kind_says_what_to_do() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let error = fs::read_to_string(house.path("error")).unwrap();
     assert!(error.starts_with("kind is not on PATH; install it from https://kind.sigs.k8s.io"), "{error}");
-    let _: fn(&Error) -> String = ToString::to_string;
     house.expect_nothing_left();
 }

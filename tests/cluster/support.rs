@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -120,8 +121,8 @@ pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
 pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let value = work();
-    let mut line = format!("{what}: {:?}\n", start.elapsed()).into_bytes();
-    std::io::Write::write_all(&mut std::io::stderr(), &std::mem::take(&mut line)).unwrap();
+    let line = format!("{what}: {:?}\n", start.elapsed());
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
     value
 }
 
