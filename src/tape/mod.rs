@@ -11,9 +11,12 @@ mod format;
 mod load;
 mod read;
 pub mod record;
+#[cfg(test)]
+pub(crate) mod sample;
 mod spell;
 mod symbol;
 mod write;
+mod writes;
 
 pub use error::Error;
 pub use format::{Answer, Event, Header, Payload, Record, Sent};
@@ -21,6 +24,7 @@ pub use load::{Tape, TapeEvent};
 pub use read::Reader;
 pub use record::Recorder;
 pub use write::Writer;
+pub use writes::{Class, Write, classify, same_body};
 
 /// The format that this version writes; `docs/tape-format.md` is the contract.
 ///
