@@ -1,9 +1,9 @@
 //! Tapes: recorded API traffic, from the wire to a file and back.
 //!
 //! In come exchanges on their way between an operator and an API server, and `.ktape` files; out go the same.
-//! A tape is written while it is recorded ([`Writer`], one record a line), and read record by record
-//! ([`Reader`]) or whole ([`Tape`]). `docs/tape-format.md` says what stands in it. This room never answers a
-//! request; a player does.
+//! A tape is written while it is recorded ([`Writer`], one record a line), sealed for keeping ([`seal()`]), and
+//! read record by record ([`Reader`]) or whole ([`Tape`]). `docs/tape-format.md` says what stands in it. This room
+//! never answers a request; a player does.
 
 mod clean;
 mod error;
@@ -13,6 +13,7 @@ mod read;
 pub mod record;
 #[cfg(test)]
 pub(crate) mod sample;
+mod seal;
 mod spell;
 mod symbol;
 mod write;
@@ -23,6 +24,7 @@ pub use format::{Answer, Event, Header, Payload, Record, Sent};
 pub use load::{Tape, TapeEvent};
 pub use read::Reader;
 pub use record::Recorder;
+pub use seal::{SealOptions, Sealed, seal};
 pub use write::Writer;
 pub use writes::{Class, Write, classify, same_body};
 

@@ -184,3 +184,7 @@ impl<R: Read> Iterator for Reader<R> {
         step.transpose()
     }
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;
