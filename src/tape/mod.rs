@@ -6,8 +6,10 @@
 //! never answers a request; a player does.
 
 mod clean;
+mod diff;
 mod error;
 mod format;
+mod lint;
 mod load;
 mod read;
 pub mod record;
@@ -15,16 +17,20 @@ pub mod record;
 pub(crate) mod sample;
 mod seal;
 mod spell;
+mod summary;
 mod symbol;
 mod write;
 mod writes;
 
+pub use diff::{Difference, Entry, Note, diff};
 pub use error::Error;
 pub use format::{Answer, Event, Header, Payload, Record, Sent};
+pub use lint::{Finding, LintOptions, lint};
 pub use load::{Tape, TapeEvent};
 pub use read::Reader;
 pub use record::Recorder;
 pub use seal::{SealOptions, Sealed, seal};
+pub use summary::{Filter, Row, summary};
 pub use write::Writer;
 pub use writes::{Class, Write, classify, same_body};
 

@@ -63,6 +63,16 @@ impl Tape {
         self.spell(options).0
     }
 
+    /// A copy with symbols in the place of real values.
+    pub(in crate::tape) fn symbolic(&self, options: &SealOptions) -> Tape {
+        let mut tape = self.prepared(options);
+        let mut encoder = Encoder::new(Known::of(&tape), &tape.header.base);
+        for event in &mut tape.events {
+            event.event = encoder.event(&event.event);
+        }
+        tape
+    }
+
     fn spell(&self, options: &SealOptions) -> (String, u64) {
         let tape = self.prepared(options);
         let folds = folds(&tape);
