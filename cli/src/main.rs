@@ -1,5 +1,41 @@
 //! The `kubetape` command.
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod diff;
+mod exit;
+mod files;
+mod fmt;
+mod lint;
+mod out;
+mod show;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Record, replay and inspect the API traffic of Kubernetes operators.
+#[derive(Parser, Debug)]
+#[command(name = "kubetape", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    Show(show::Args),
+    Diff(diff::Args),
+    Lint(lint::Args),
+    Fmt(fmt::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Show(args) => show::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Lint(args) => lint::run(args),
+        Command::Fmt(args) => fmt::run(args),
+    };
+    result.unwrap_or_else(|error| {
+        out::talk(&format!("error: {error:#}"));
+        exit::code_of(&error)
+    })
 }

@@ -97,7 +97,7 @@ pub fn lint(path: impl AsRef<Path>, options: &LintOptions) -> Result<Vec<Finding
 
 fn secrets(record: &Record, line: usize) -> Vec<Finding> {
     let n = if let Record::Event { n, .. } = record { *n } else { 0 };
-    let next = "kubetape fmt redacts it; change the secret if it was ever pushed";
+    let next = "look at it: kubetape fmt redacts what it knows; change a secret that was ever pushed";
     secrets::in_record(record).into_iter().map(|text| Finding { code: "K001", line, n, text, next }).collect()
 }
 
@@ -166,7 +166,11 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let found = codes(&tape.to_sealed(&SealOptions::default()), &LintOptions { max_age: Some(day * 90) });
         assert!(found[0].starts_with(" K002 recorded") && found[1].starts_with(" K006"), "{found:?}");
-        assert_eq!(codes(&rich_tape().to_sealed(&SealOptions::default()), &none).len(), 2, "bytes, sent and answered");
+        assert_eq!(
+            codes(&rich_tape().to_sealed(&SealOptions::default()), &none).len(),
+            2,
+            "bytes, sent and answered"
+        );
     }
 
     #[test]

@@ -53,13 +53,22 @@ struct Table<'a> {
     requests: BTreeMap<&'a str, (usize, &'a Sent, RequestInfo)>,
     writes: BTreeMap<u64, Write>,
     latest: BTreeMap<ObjectKey, Value>,
+    /// The version that each write found when it was sent: its frame may come before its answer.
+    before: BTreeMap<u64, Value>,
 }
 
 impl<'a> Table<'a> {
     fn new(tape: &'a Tape) -> Self {
         let writes = classify(tape).into_iter().map(|write| (write.requested_n, write)).collect();
         let own = &tape.header.namespace;
-        Self { own, rows: Vec::new(), requests: BTreeMap::new(), writes, latest: BTreeMap::new() }
+        Self {
+            own,
+            rows: Vec::new(),
+            requests: BTreeMap::new(),
+            writes,
+            latest: BTreeMap::new(),
+            before: BTreeMap::new(),
+        }
     }
 
     fn event(&mut self, event: &'a TapeEvent) {
@@ -95,6 +104,9 @@ impl<'a> Table<'a> {
             }
             None => info.path.clone(),
         };
+        if let Some(old) = self.writes.get(&event.n).and_then(|write| self.latest.get(&write.key)) {
+            self.before.insert(event.n, old.clone());
+        }
         row.body = sent.body.json().cloned();
         row.status = Some(0);
         self.requests.insert(&sent.id, (self.rows.len(), sent, info));
@@ -113,10 +125,13 @@ impl<'a> Table<'a> {
             (None, Some(response)) => what::count(response).unwrap_or_default(),
             _ => String::new(),
         };
-        let object = response.filter(|response| answer.status < 400 && response.get("items").is_none());
-        let key = object.and_then(|object| key_of(info, object)).filter(|_| !info.metadata_only);
-        if let (Some(key), Some(object)) = (key, object) {
-            self.latest.insert(key, object.clone());
+        let whole = response.filter(|_| answer.status < 400 && !info.metadata_only);
+        let items = whole.and_then(|body| body.get("items")).and_then(Value::as_array);
+        let objects = items.map_or(whole.map(std::slice::from_ref).unwrap_or_default(), Vec::as_slice);
+        for object in objects {
+            if let Some(key) = key_of(info, object) {
+                self.latest.insert(key, object.clone());
+            }
         }
         let row = &mut self.rows[at];
         (row.status, row.answer, row.what) = (Some(answer.status), Some(n), text);
@@ -127,7 +142,7 @@ impl<'a> Table<'a> {
 
     /// What a write changed in the object's last version on the tape.
     fn changed(&self, write: &Write, response: &Value) -> String {
-        match self.latest.get(&write.key) {
+        match self.before.get(&write.requested_n) {
             Some(old) if response.get("kind").is_none_or(|kind| kind != "Status") => {
                 what::changes(old, response)
             }
