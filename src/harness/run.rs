@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cluster::Provider,
     runtime::{self, Next, Stopped},
-    tape::{Divergence, Header, Player, Quiet, Recorder, Tape},
+    tape::{self, Divergence, Header, Player, Quiet, Recorder, Tape},
 };
 use kube::Client;
 use std::{
@@ -280,7 +280,7 @@ where
         Ok(_) => "ok",
         Err(_) => "the scenario failed",
     };
-    let tape = recorder.map(|recorder| recorder.finish_as(end)).transpose();
+    let recorded = recorder.map(|recorder| recorder.finish_as(end)).transpose();
     end_operators(&world).await;
     if !mode.keep {
         live::clean(&setup, &namespace, &options.crds).await.map_err(prepare("delete the scenario's namespace"))?;
@@ -290,7 +290,7 @@ where
         Ok(outcome) => outcome.problem(),
         Err(panic) => resume_unwind(panic),
     };
-    if let Some(part) = tape.map_err(failed)? {
+    if let Some(part) = recorded.map_err(failed)? {
         keep_tape(&part, path, mode.record, problem.is_some()).map_err(failed)?;
     }
     if let Some(problem) = problem {
@@ -307,12 +307,12 @@ fn begin_tape(
     version: &str,
 ) -> Result<Recorder, Error> {
     if let Some(folder) = path.parent() {
-        let open = |source| crate::tape::Error::Write { path: folder.to_owned(), source };
+        let open = |source| tape::Error::Write { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::Tape { path: path.to_owned(), source: open(e) })?;
     }
     let header = Header {
-        version: crate::tape::FORMAT_VERSION,
+        version: tape::FORMAT_VERSION,
         tool: String::new(),
         kubernetes: version.to_owned(),
         source: provider.to_string(),
@@ -326,13 +326,24 @@ fn begin_tape(
     Recorder::create(&part, header).map_err(|source| Error::Tape { path: path.to_owned(), source })
 }
 
-/// Puts a finished recording where it belongs; that of a failed scenario never replaces a good one.
-fn keep_tape(part: &Path, path: &Path, record: Record, failed: bool) -> Result<(), crate::tape::Error> {
+/// Seals a finished recording where it belongs; that of a failed scenario never replaces a good one.
+fn keep_tape(part: &Path, path: &Path, record: Record, failed: bool) -> Result<(), tape::Error> {
+    let recorded = Tape::load(part)?;
     let beside = path.with_extension("ktape.new");
     let target = match record {
         _ if failed => &beside,
-        Record::New if path.exists() => &beside,
+        Record::New if path.exists() => {
+            if tape::diff(&Tape::load(path)?, &recorded).is_empty() {
+                return remove(part);
+            }
+            &beside
+        }
         _ => path,
     };
-    std::fs::rename(part, target).map_err(|source| crate::tape::Error::Write { path: target.to_owned(), source })
+    recorded.seal(target, &tape::SealOptions::default())?;
+    remove(part)
+}
+
+fn remove(part: &Path) -> Result<(), tape::Error> {
+    std::fs::remove_file(part).map_err(|source| tape::Error::Write { path: part.to_owned(), source })
 }

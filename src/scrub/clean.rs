@@ -105,6 +105,11 @@ impl Scrubber {
         !self.open.contains_key(id) && !self.vault.is_in(bytes)
     }
 
+    /// Whether a secret that is known by now stands in `text`.
+    pub fn finds_in(&self, text: &str) -> bool {
+        self.vault.finds_in(text)
+    }
+
     /// Keeps the headers that change a response's meaning and scrubs them.
     pub fn headers(&mut self, headers: &mut BTreeMap<String, String>) {
         headers.retain(|name, _| defaults().headers.iter().any(|kept| kept.eq_ignore_ascii_case(name)));

@@ -16,4 +16,4 @@ mod vault;
 
 pub use clean::{Clean, Scrub, Scrubber};
 pub use detect::{Finding, suspicious};
-pub use stand_in::{serve, stand_in};
+pub use stand_in::{serve, stand_in, symbol_at, symbols_in};

@@ -4,6 +4,7 @@ use super::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const BEGIN: &str = "kubetape-stand-in--";
 const END: &str = "--end";
@@ -62,6 +63,22 @@ pub(super) fn next_symbol(text: &str) -> Option<(&str, &str, usize, &str)> {
         from = at + 1;
     }
     None
+}
+
+/// The secret symbol that `text` begins with, such as `$secret(db.password)`.
+pub fn symbol_at(text: &str) -> Option<&str> {
+    let (before, _, _, after) = next_symbol(text)?;
+    before.is_empty().then(|| &text[..text.len() - after.len()])
+}
+
+/// The names of the secrets whose symbols stand in `text`.
+pub fn symbols_in(mut text: &str) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    while let Some((_, name, _, after)) = next_symbol(text) {
+        names.insert(name);
+        text = after;
+    }
+    names
 }
 
 /// The name that `text` is a stand-in for, if it is one and nothing more.

@@ -99,6 +99,15 @@ impl Vault {
         out
     }
 
+    /// Whether any secret stands in `text`.
+    pub(super) fn finds_in(&self, text: &str) -> bool {
+        // In JSON the text of a value may be escaped.
+        self.needles.iter().any(|needle| {
+            let escaped = serde_json::Value::from(needle.text.as_str()).to_string();
+            text.contains(&needle.text) || text.contains(escaped.trim_matches('"'))
+        })
+    }
+
     /// Whether any secret stands in `bytes`.
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
         self.needles.iter().any(|needle| {

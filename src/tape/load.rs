@@ -57,7 +57,7 @@ impl Tape {
         }
     }
 
-    fn prefix(mut reader: Reader<impl Read>) -> Result<(Self, Option<Error>), Error> {
+    pub(super) fn prefix(mut reader: Reader<impl Read>) -> Result<(Self, Option<Error>), Error> {
         let header = match reader.next() {
             Some(Ok(Record::Header(header))) => header,
             Some(Err(error)) => return Err(error),

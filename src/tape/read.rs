@@ -20,6 +20,8 @@ pub struct Reader<R> {
     ahead: Vec<u8>,
     /// The number of the line in `ahead`.
     line: usize,
+    /// The line where the last record began.
+    last: usize,
     events: u64,
     digest: Sha256,
     state: State,
@@ -55,10 +57,16 @@ impl<R: Read> Reader<R> {
             input: BufReader::with_capacity(64 << 10, input),
             ahead: Vec::new(),
             line: 0,
+            last: 0,
             events: 0,
             digest: Sha256::new(),
             state: State::Start,
         }
+    }
+
+    /// The line where the record that came last begins.
+    pub fn line_of_last(&self) -> usize {
+        self.last
     }
 
     fn step(&mut self) -> Result<Option<Record>, Error> {
@@ -142,6 +150,7 @@ impl<R: Read> Reader<R> {
     /// ends with it.
     fn text(&mut self) -> Result<(usize, Vec<u8>, bool), Error> {
         let begin = self.line;
+        self.last = begin;
         let mut text = std::mem::take(&mut self.ahead);
         check_start(&text, begin)?;
         loop {
@@ -184,3 +193,7 @@ impl<R: Read> Iterator for Reader<R> {
         step.transpose()
     }
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

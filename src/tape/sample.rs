@@ -78,7 +78,8 @@ impl Builder {
     }
 
     pub(crate) fn get(&mut self, by: &str, path: &str, response: Value) {
-        let id = self.sent(by, Verb::Get, path, None, Payload::Empty);
+        let verb = crate::wire::RequestInfo::from_parts(&http::Method::GET, path, "", None, false).verb;
+        let id = self.sent(by, verb, path, None, Payload::Empty);
         self.answer(&id, 200, Payload::Json(response));
     }
 

@@ -1,6 +1,6 @@
 //! The scenarios that are recorded, as functions of the operator that runs in them: the tests, the proofs
 //! and the mutants run the same ones.
-#![allow(dead_code, unreachable_pub, reason = "each test binary runs some of them")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary runs some of them")]
 
 use std::time::Duration;
 

@@ -101,3 +101,23 @@ async fn what_the_client_gives_up_is_said_so_and_a_connection_error_keeps_its_te
     assert_eq!(events[1], Event::Failed { to: "r1".to_owned(), error: DROPPED.to_owned() });
     assert_eq!(events[3], Event::Failed { to: "r2".to_owned(), error: "connection refused".to_owned() });
 }
+
+#[tokio::test]
+async fn a_secret_that_passed_before_it_was_known_is_not_on_the_finished_tape() {
+    let (dir, recorder, service, mut handle) = setup("op");
+    let config = r#"{"kind":"ConfigMap","metadata":{"name":"c"},"data":{"dsn":"x:Hunter2-\"Hunter2@db"}}"#;
+    let secret = r#"{"kind":"Secret","metadata":{"name":"s"},"stringData":{"p":"Hunter2-\"Hunter2"}}"#;
+    for (path, body) in
+        [("/api/v1/namespaces/a/configmaps/c", config), ("/api/v1/namespaces/a/secrets/s", secret)]
+    {
+        let call = service.clone().oneshot(request("GET", path, ""));
+        let serve = async {
+            handle.next_request().await.unwrap().1.send_response(http::Response::new(Body::full(body)))
+        };
+        tokio::join!(call, serve).0.unwrap();
+    }
+    recorder.finish().unwrap();
+    let text = std::fs::read_to_string(dir.path().join("t.ktape")).unwrap();
+    assert!(!text.contains("Hunter2") && text.contains("x:$secret(s.p)@db"), "{text}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
