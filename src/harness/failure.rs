@@ -1,5 +1,6 @@
 use super::{
-    Options,
+    Error, Options,
+    error::chain,
     world::{On, World},
 };
 use crate::{
@@ -8,15 +9,52 @@ use crate::{
 };
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::{any::Any, fmt, fmt::Write as _, path::Path, time::Duration};
 
 const WIDTH: usize = 78;
+
+/// Why a scenario did not pass. Its text is the one that a failing test shows.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The operators did not do what the tape says; the whole text of it.
+    Diverged(String),
+    /// The scenario returned this error.
+    Scenario(String),
+    /// The scenario or an operator panicked.
+    Panic(Box<dyn Any + Send>),
+    /// The scenario could not be run.
+    Error(Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Diverged(text) | Self::Scenario(text) => f.write_str(text),
+            Self::Panic(panic) => f.write_str(
+                panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("a panic without a text"),
+            ),
+            Self::Error(error) => f.write_str(&chain(error)),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
 
 /// Ends a wait that took too long: with the divergence that explains it, or with what was waited for.
 pub(super) fn stuck(world: &World, what: &str) -> ! {
     let place = world.place();
     let mut text = format!("timed out at {place}: waited until {what}\n");
-    let ended = world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
+    let ended =
+        world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
     if !ended.is_empty() {
         text += &format!("\noperators that no longer run: {}\n", ended.join(", "));
     }
@@ -25,7 +63,8 @@ pub(super) fn stuck(world: &World, what: &str) -> ! {
         if let Some(divergence) = replay.player.stuck(now) {
             std::panic::panic_any(Stuck { divergence: Box::new(divergence), text });
         }
-        text += "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
+        text +=
+            "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
     } else {
         text += "\nraise the deadline with `deadline = \"…\"`, or look at the operator's log above";
     }
@@ -185,9 +224,11 @@ fn before(out: &mut String, scene: &Scene<'_>, divergence: &Divergence) {
     let _ = writeln!(out, "\nbefore this");
     for (index, entry) in shown.iter().enumerate() {
         let last = index + 1 == shown.len() && entry.status == 501;
-        let (mark, status) = if last { ("▸", "diverged".to_owned()) } else { (" ", entry.status.to_string()) };
+        let (mark, status) =
+            if last { ("▸", "diverged".to_owned()) } else { (" ", entry.status.to_string()) };
         let at = Offset(entry.at).short();
-        let _ = writeln!(out, "{mark} {at:>8}  {:<12} {:<7} {:<40} {status}", entry.by, entry.verb, entry.what);
+        let _ =
+            writeln!(out, "{mark} {at:>8}  {:<12} {:<7} {:<40} {status}", entry.by, entry.verb, entry.what);
     }
     let _ = divergence;
 }
@@ -196,7 +237,8 @@ fn remedies(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header
     let tape = relative(scene.tape);
     let source = if header.source.is_empty() { "envtest" } else { &header.source };
     let test = &scene.options.test;
-    let again = format!("KUBETAPE_CLUSTER={source} KUBETAPE_RECORD=all cargo test {test} -- --include-ignored");
+    let again =
+        format!("KUBETAPE_CLUSTER={source} KUBETAPE_RECORD=all cargo test {test} -- --include-ignored");
     let _ = match divergence.kind {
         DivergenceKind::NoAnswer => writeln!(out, "\nrecord it    {again}"),
         _ => writeln!(out, "\nintended?    {again}"),
