@@ -14,8 +14,8 @@ const PATH: &str = "KUBETAPE_TEST_KILLED_TAPE";
 /// Does nothing but in the process that the test below starts.
 #[test]
 fn writes_until_it_is_killed() {
-    let mut writer =
-        Writer::create(env::var_os(PATH).unwrap(), &Header { version: 1, ..Header::default() }).unwrap();
+    let Some(path) = env::var_os(PATH) else { return };
+    let mut writer = Writer::create(path, &Header { version: 1, ..Header::default() }).unwrap();
     let mut scrubber = Scrubber::new();
     loop {
         let event = Event::Step { step: "x".repeat(300), of: "ü".to_owned() };
