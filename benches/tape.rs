@@ -1,6 +1,6 @@
 //! How fast tapes are read and sealed: `cargo bench --bench tape`, and `cargo run --example tape_memory`.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_main};
 use kubetape::tape::{Reader, SealOptions, Tape};
 use std::hint::black_box;
 
@@ -42,5 +42,10 @@ fn tapes(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tapes);
-criterion_main!(benches);
+#[expect(missing_docs, reason = "the macro makes a public function")]
+mod groups {
+    use super::tapes;
+    criterion::criterion_group!(benches, tapes);
+}
+
+criterion_main!(groups::benches);
