@@ -1,5 +1,7 @@
 //! A recorded client against a server on a socket.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use http_body_util::Full;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams};

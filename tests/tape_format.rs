@@ -1,5 +1,7 @@
 //! The published format against the reader: the page, the schema and the old tapes.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use kubetape::tape::{Event, Payload, SealOptions, Tape};
 use serde_json::Value;
 use std::{fs, path::Path};

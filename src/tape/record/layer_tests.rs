@@ -124,6 +124,7 @@ async fn a_secret_that_passed_before_it_was_known_is_not_on_the_finished_tape() 
 
 /// Everything that an operator with credentials says, in every form in which they may stand in it.
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table of bodies")]
 async fn no_planted_secret_is_in_any_artefact() {
     use crate::tape::{Filter, SealOptions, diff, summary};
     use base64::{Engine, engine::general_purpose::STANDARD};
