@@ -42,7 +42,6 @@ fn tapes(c: &mut Criterion) {
     group.finish();
 }
 
-#[expect(missing_docs, reason = "the macro makes a public function")]
 mod groups {
     use super::tapes;
     criterion::criterion_group!(benches, tapes);
