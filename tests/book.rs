@@ -14,3 +14,8 @@ async fn shelf(world: World) {
 async fn shelf_bare(world: World) {
     books::shelf(world, book::run).await;
 }
+
+#[kubetape::test(crd(book::Book), exclusive, bare)]
+async fn relists_after_410(world: World) {
+    books::relist(world, book::run).await;
+}
