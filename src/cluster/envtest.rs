@@ -16,7 +16,7 @@ use super::site::{Site, write_private};
 use super::{Error, Options, stages, wall};
 
 /// How often another process may take the port we chose.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: u32 = 3;
 
 /// Binaries that are looked up before anything is started.
 struct Binaries {
@@ -95,10 +95,19 @@ fn raise_controllers(site: &mut Site, options: &Options, bin: Binaries) -> Resul
 
 /// Ends the API server and waits until its successor is ready. Open watches break.
 pub(super) fn restart_apiserver(site: &mut Site) -> Result<(), Error> {
-    site.restart("kube-apiserver")?;
-    // A session of the old server may hold a dead connection, so this is a new one.
-    let session = Session::open(&site.record.kubeconfig, Duration::from_secs(5))?;
-    session.until_ready(site)
+    for attempt in 1.. {
+        site.restart("kube-apiserver")?;
+        // A session of the old server may hold a dead connection, so this is a new one.
+        let session = Session::open(&site.record.kubeconfig, Duration::from_secs(5))?;
+        match session.until_ready(site) {
+            // The end of a process that is not our child shows before its port is free.
+            Err(error) if error.is_taken_port() && attempt < ATTEMPTS => {
+                wall::pause(Duration::from_millis(200));
+            }
+            result => return result,
+        }
+    }
+    unreachable!("the last attempt returns")
 }
 
 /// Forgets all revisions before the present one, in etcd and in the API server's watch
@@ -190,6 +199,8 @@ fn apiserver_args(site: &Site, etcd: u16, port: u16, controllers: bool) -> Vec<S
         format!("--secure-port={port}"),
         "--bind-address=127.0.0.1".to_owned(),
         "--advertise-address=127.0.0.1".to_owned(),
+        // An endpoint may not be a loopback address; asking for one only fills the log.
+        "--endpoint-reconciler-type=none".to_owned(),
         format!("--cert-dir={}", site.text("certs")),
         format!("--token-auth-file={}", site.text("tokens.csv")),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
