@@ -1,3 +1,14 @@
 //! Record and replay testing for Kubernetes operators.
 
 pub mod cluster;
+pub mod entropy;
+pub mod harness;
+pub mod history;
+pub mod runtime;
+pub mod scrub;
+pub mod tape;
+pub mod wire;
+
+pub use harness::{Ground, Operator, Options, World, run};
+pub use kubetape_macros::test;
+pub use tape::{Level, Recorder, Tape};

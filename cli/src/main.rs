@@ -1,32 +1,44 @@
 //! The `kubetape` command.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod cluster;
-
-use std::process::ExitCode;
+mod diff;
+mod exit;
+mod files;
+mod fmt;
+mod lint;
+mod out;
+mod show;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
-/// Record and replay the API traffic of Kubernetes operators.
+/// Record, replay and inspect the API traffic of Kubernetes operators.
 #[derive(Debug, Parser)]
 #[command(name = "kubetape", version)]
 struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {
+enum Command {
+    Show(show::Args),
+    Diff(diff::Args),
+    Lint(lint::Args),
+    Fmt(fmt::Args),
     Cluster(cluster::Args),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().verb {
-        Verb::Cluster(args) => cluster::run(args),
+    let result = match Cli::parse().command {
+        Command::Show(args) => show::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Lint(args) => lint::run(args),
+        Command::Fmt(args) => fmt::run(args),
+        Command::Cluster(args) => cluster::run(args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        let known = error.downcast_ref().map(cluster::exit_code);
-        ExitCode::from(known.unwrap_or(1))
+        out::talk(&format!("error: {error:#}"));
+        exit::code_of(&error)
     })
 }

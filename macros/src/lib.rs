@@ -1,1 +1,145 @@
 //! The `#[kubetape::test]` attribute.
+
+use proc_macro::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{
+    Ident, ItemFn, LitStr, Path, Token, parenthesized,
+    parse::{Parse, ParseStream},
+    parse_macro_input,
+    punctuated::Punctuated,
+};
+
+/// Makes a test of an async scenario, `async fn name(world: World)`.
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `crd(Type, …)` | install these CRDs on a real cluster first |
+/// | `cluster` | there is no tape: run on a real cluster alone, marked `#[ignore]` |
+/// | `bare` | on envtest, without kube-controller-manager, scheduler and kwok |
+/// | `tape = "path"` | another tape than `TAPES/MODULE__TEST.ktape` |
+/// | `level = "strict"` | `strict`, `semantic` (default) or `lenient` |
+/// | `deadline = "90s"` | how long a wait may take (60 s) |
+/// | `seed = 7` | the seed of hash order and jitter |
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let arguments = parse_macro_input!(arguments as Arguments);
+    let scenario = parse_macro_input!(item as ItemFn);
+    expand(&arguments, scenario).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+#[derive(Default)]
+struct Arguments {
+    crds: Vec<Path>,
+    cluster: bool,
+    bare: bool,
+    tape: Option<LitStr>,
+    level: Option<Ident>,
+    deadline: Option<u64>,
+    seed: Option<syn::LitInt>,
+}
+
+impl Parse for Arguments {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut out = Self::default();
+        while !input.is_empty() {
+            let name: Ident = input.parse()?;
+            out.take(&name, input)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl Arguments {
+    fn take(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        match name.to_string().as_str() {
+            "crd" => {
+                let inner;
+                parenthesized!(inner in input);
+                self.crds.extend(Punctuated::<Path, Token![,]>::parse_terminated(&inner)?);
+            }
+            "cluster" => self.cluster = true,
+            "bare" => self.bare = true,
+            "tape" => self.tape = Some(value(input)?),
+            "seed" => {
+                input.parse::<Token![=]>()?;
+                self.seed = Some(input.parse()?);
+            }
+            "deadline" => {
+                let text: LitStr = value(input)?;
+                self.deadline = Some(seconds(&text)?);
+            }
+            "level" => {
+                let text: LitStr = value(input)?;
+                let level = match text.value().as_str() {
+                    "strict" => "Strict",
+                    "semantic" => "Semantic",
+                    "lenient" => "Lenient",
+                    _ => return Err(syn::Error::new(text.span(), "one of \"strict\", \"semantic\", \"lenient\"")),
+                };
+                self.level = Some(Ident::new(level, text.span()));
+            }
+            _ => {
+                let known = "unknown argument; one of crd(…), cluster, bare, tape, level, deadline, seed";
+                return Err(syn::Error::new(name.span(), known));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn value(input: ParseStream<'_>) -> syn::Result<LitStr> {
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+fn seconds(text: &LitStr) -> syn::Result<u64> {
+    let value = text.value();
+    let (number, factor) = match value.strip_suffix('m') {
+        Some(minutes) => (minutes, 60),
+        None => (value.strip_suffix('s').unwrap_or(&value), 1),
+    };
+    let number: u64 =
+        number.parse().map_err(|_| syn::Error::new(text.span(), "a duration such as \"90s\" or \"5m\""))?;
+    Ok(number * factor)
+}
+
+fn expand(arguments: &Arguments, scenario: ItemFn) -> syn::Result<proc_macro2::TokenStream> {
+    let (name, attributes, inputs) = (&scenario.sig.ident, &scenario.attrs, &scenario.sig.inputs);
+    if scenario.sig.asyncness.is_none() {
+        return Err(syn::Error::new(name.span(), "a scenario is an `async fn name(world: World)`"));
+    }
+    if inputs.len() != 1 {
+        return Err(syn::Error::new(name.span(), "a scenario takes one argument, `world: World`"));
+    }
+    let (block, output) = (&scenario.block, &scenario.sig.output);
+    let ignore = arguments.cluster.then(|| quote!(#[ignore = "needs a cluster: just e2e"]));
+    let options = options(arguments, name);
+    let call = quote_spanned!(name.span()=> ::kubetape::run(#options, scenario));
+    Ok(quote! {
+        #(#attributes)*
+        #[::core::prelude::v1::test]
+        #ignore
+        fn #name() {
+            async fn scenario(#inputs) #output #block
+            #call
+        }
+    })
+}
+
+fn options(arguments: &Arguments, name: &Ident) -> proc_macro2::TokenStream {
+    let crds = arguments.crds.iter().map(|crd| quote!(.crd::<#crd>()));
+    let bare = arguments.bare.then(|| quote!(.bare()));
+    let cluster = arguments.cluster.then(|| quote!(.needs_cluster()));
+    let tape = arguments.tape.iter().map(|tape| quote!(.tape(concat!(env!("CARGO_MANIFEST_DIR"), "/", #tape))));
+    let level = arguments.level.iter().map(|level| quote!(.level(::kubetape::Level::#level)));
+    let deadline =
+        arguments.deadline.iter().map(|s| quote!(.deadline(::core::time::Duration::from_secs(#s))));
+    let seed = arguments.seed.iter().map(|seed| quote!(.seed(#seed)));
+    quote! {
+        ::kubetape::Options::new(concat!(module_path!(), "::", stringify!(#name)), env!("CARGO_MANIFEST_DIR"))
+            #(#crds)* #bare #cluster #(#tape)* #(#level)* #(#deadline)* #(#seed)*
+    }
+}

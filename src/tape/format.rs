@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The first record of a tape.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Header {
     /// Format version; see [`super::FORMAT_VERSION`].
     pub version: u64,
@@ -39,6 +39,51 @@ pub enum Payload {
     Text(String),
     /// Other bytes.
     Bytes(Vec<u8>),
+}
+
+impl Payload {
+    /// Reads a body. Objects and arrays are JSON; an apply patch may also be YAML.
+    pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Self {
+        if bytes.is_empty() {
+            return Payload::Empty;
+        }
+        if let Ok(value) = serde_json::from_slice::<Value>(bytes)
+            && (value.is_object() || value.is_array())
+        {
+            return Payload::Json(value);
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => match content_type.filter(|media| media.contains("yaml")) {
+                Some(_) => yaml(text).unwrap_or_else(|| Payload::Text(text.to_owned())),
+                None => Payload::Text(text.to_owned()),
+            },
+            Err(_) => Payload::Bytes(bytes.to_vec()),
+        }
+    }
+
+    /// The JSON value, if it is one.
+    pub fn json(&self) -> Option<&Value> {
+        match self {
+            Payload::Json(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The bytes to send.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Payload::Empty => Vec::new(),
+            Payload::Json(value) => value.to_string().into_bytes(),
+            Payload::Text(text) => text.clone().into_bytes(),
+            Payload::Bytes(bytes) => bytes.clone(),
+        }
+    }
+}
+
+fn yaml(text: &str) -> Option<Payload> {
+    // As kubectl reads YAML: 0644 is octal.
+    let options = serde_saphyr::options! { legacy_octal_numbers: true };
+    serde_saphyr::from_str_with_options::<Value>(text, options).ok().map(Payload::Json)
 }
 
 /// A request that an actor sent.

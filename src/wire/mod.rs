@@ -4,6 +4,7 @@
 //! share. This room opens no socket and no file and reads no clock.
 
 mod body;
+mod delta;
 mod frame;
 mod query;
 mod request;
@@ -12,6 +13,8 @@ mod selector;
 mod status;
 
 pub use body::{Body, collect};
+pub(crate) use delta::list_key;
+pub use delta::{Change, delta, is_time};
 pub use frame::{EventType, Frame, FrameError, LineSplitter};
 pub use query::Query;
 pub use request::{RequestInfo, Verb};

@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn decodes_what_kube_sends_and_encodes_it_again() {
-        let query = Query::parse("&fieldSelector=metadata.name%3Da&labelSelector=a%3Db%2Cc+in+%28d%29&limit=10&x");
+        let query =
+            Query::parse("&fieldSelector=metadata.name%3Da&labelSelector=a%3Db%2Cc+in+%28d%29&limit=10&x");
         assert_eq!(query.get("labelSelector"), Some("a=b,c in (d)"));
         assert_eq!(query.get("x"), Some(""));
         assert_eq!(Query::parse(&query.to_string()), query);

@@ -90,7 +90,8 @@ impl RequestInfo {
     /// Reads a request's head.
     pub fn parse(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let content_type = text(header::CONTENT_TYPE).map(|v| v.split(';').next().unwrap_or(v).trim().to_owned());
+        let content_type =
+            text(header::CONTENT_TYPE).map(|v| v.split(';').next().unwrap_or(v).trim().to_owned());
         let accept = text(header::ACCEPT).unwrap_or_default();
         let metadata_only = accept.contains("as=PartialObjectMetadata");
         Self::from_parts(method, uri.path(), uri.query().unwrap_or_default(), content_type, metadata_only)
@@ -110,7 +111,9 @@ impl RequestInfo {
         let verb = match (method.as_str(), collection) {
             ("POST", _) => Verb::Create,
             ("PUT", _) => Verb::Update,
-            ("PATCH", _) if content_type.as_deref().is_some_and(|t| t.starts_with("application/apply-patch")) => {
+            ("PATCH", _)
+                if content_type.as_deref().is_some_and(|t| t.starts_with("application/apply-patch")) =>
+            {
                 Verb::Apply
             }
             ("PATCH", _) => Verb::Patch,
@@ -179,15 +182,14 @@ impl Place {
             _ => return Self::default(),
         };
         let (namespace, rest) = match rest {
-            ["namespaces", namespace, inner @ ..] if is_inner(inner) => (Some((*namespace).to_owned()), inner),
+            ["namespaces", namespace, inner @ ..] if is_inner(inner) => {
+                (Some((*namespace).to_owned()), inner)
+            }
             other => (None, other),
         };
         let Some(plural) = rest.first() else { return Self::default() };
-        let resource = Resource {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            plural: (*plural).to_owned(),
-        };
+        let resource =
+            Resource { group: group.to_owned(), version: version.to_owned(), plural: (*plural).to_owned() };
         Self {
             resource: Some(resource),
             namespace,
@@ -221,7 +223,12 @@ mod tests {
             ("PUT", "/api/v1/namespaces/a/finalize", "update", "namespaces a finalize"),
             ("GET", "/api/v1/namespaces/a/pods/p/log", "get", "pods a/p log"),
             ("POST", "/apis/example.com/v1/namespaces/a/echoes?", "create", "echoes.example.com a/"),
-            ("DELETE", "/apis/example.com/v1/namespaces/a/echoes?", "deletecollection", "echoes.example.com a/"),
+            (
+                "DELETE",
+                "/apis/example.com/v1/namespaces/a/echoes?",
+                "deletecollection",
+                "echoes.example.com a/",
+            ),
             ("DELETE", "/api/v1/nodes/n", "delete", "nodes n"),
             ("GET", "/version", "get", "/version"),
             ("GET", "/apis/apps/v1", "get", "/apis/apps/v1"),

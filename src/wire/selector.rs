@@ -124,12 +124,13 @@ impl FieldSelector {
     /// When a part has no `=`.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         let parts = text.split(',').filter(|part| !part.is_empty()).map(|part| {
-            let pair = part
-                .split_once("!=")
-                .map(|(path, value)| (path, false, value))
-                .or_else(|| part.split_once("==").or_else(|| part.split_once('=')).map(|(p, v)| (p, true, v)));
-            let (path, equal, value) = pair
-                .ok_or_else(|| SelectorError { text: text.to_owned(), why: "a field requirement needs = or !=" })?;
+            let pair = part.split_once("!=").map(|(path, value)| (path, false, value)).or_else(|| {
+                part.split_once("==").or_else(|| part.split_once('=')).map(|(p, v)| (p, true, v))
+            });
+            let (path, equal, value) = pair.ok_or_else(|| SelectorError {
+                text: text.to_owned(),
+                why: "a field requirement needs = or !=",
+            })?;
             Ok((path.trim().to_owned(), equal, value.to_owned()))
         });
         Ok(Self(parts.collect::<Result<_, SelectorError>>()?))

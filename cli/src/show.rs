@@ -1,0 +1,98 @@
+//! `kubetape show`: a tape as a table.
+
+use crate::out;
+use clap::ValueEnum;
+use kubetape::tape::{Filter, Row, Tape, summary};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Show what happened on a tape.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The tape; `-` reads standard input.
+    tape: PathBuf,
+    /// Only these verbs: get, list, watch, create, update, patch, apply, delete, or ADDED and the like.
+    #[arg(long, value_delimiter = ',')]
+    verb: Vec<String>,
+    /// Only these actors.
+    #[arg(long, value_delimiter = ',')]
+    actor: Vec<String>,
+    /// Only these status codes; 4xx stands for all of a hundred.
+    #[arg(long, value_delimiter = ',')]
+    status: Vec<String>,
+    /// Only events with these numbers: 10..20, 10.., ..20 or 10.
+    #[arg(long, value_parser = range)]
+    range: Option<(u64, u64)>,
+    /// Print the bodies below the rows.
+    #[arg(long)]
+    bodies: bool,
+    /// What to print.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// A JSON array of rows, with bodies.
+    Json,
+    /// The objects, each once.
+    Name,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the tape cannot be read at all. Of a tape that is cut off the whole records are shown.
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (tape, cut) = if args.tape.as_os_str() == "-" {
+        (Tape::read(std::io::stdin().lock())?, None)
+    } else {
+        Tape::salvage(&args.tape)?
+    };
+    let filter = Filter { verbs: args.verb, actors: args.actor, statuses: args.status, range: args.range };
+    let rows = summary(&tape, &filter);
+    out::data(&match args.output {
+        Output::Table => table(&rows, args.bodies)?,
+        Output::Json => serde_json::to_string_pretty(&rows)? + "\n",
+        Output::Name => names(&rows),
+    })?;
+    match cut {
+        Some(error) => Err(error.into()),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn table(rows: &[Row], bodies: bool) -> anyhow::Result<String> {
+    let mut text = format!("{}\n", Row::HEAD);
+    for row in rows {
+        text += &format!("{row}\n");
+        if let Some(body) = row.body.as_ref().filter(|_| bodies) {
+            for line in serde_json::to_string_pretty(body)?.lines() {
+                text += &format!("      {line}\n");
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn names(rows: &[Row]) -> String {
+    let mut seen = std::collections::BTreeSet::new();
+    let names = rows
+        .iter()
+        .map(|row| row.object.as_str())
+        .filter(|name| !name.is_empty() && seen.insert(name.to_owned()));
+    names.fold(String::new(), |text, name| text + name + "\n")
+}
+
+fn range(text: &str) -> Result<(u64, u64), String> {
+    let number = |text: &str, missing| match text {
+        "" => Ok(missing),
+        text => text.parse().map_err(|_| format!("{text:?} is no number of an event")),
+    };
+    match text.split_once("..") {
+        Some((from, to)) => Ok((number(from, 0)?, number(to, u64::MAX)?)),
+        None => number(text, 0).map(|n| (n, n)),
+    }
+}

@@ -1,0 +1,26 @@
+//! Where test code enters: a scenario, the ground it runs on, and the [`World`] that it sees.
+//!
+//! In goes an async scenario; out comes a pass, or a panic whose text says what differed and what to do.
+//! The same scenario runs on a tape in virtual time, or on a real control plane, where it can be recorded.
+//! This is the only room of the library that reads the environment, and the only one that drives the
+//! deterministic runtime.
+
+mod activity;
+mod change;
+mod error;
+mod failure;
+mod live;
+mod mode;
+mod operator;
+mod options;
+mod replay;
+mod run;
+mod wait;
+mod world;
+
+pub use error::Error;
+pub use mode::{Mode, Record};
+pub use operator::Operator;
+pub use options::Options;
+pub use run::run;
+pub use world::{Ground, World};

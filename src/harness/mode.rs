@@ -1,0 +1,115 @@
+use super::Error;
+use crate::cluster::Provider;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// What the environment asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// `KUBETAPE_CLUSTER`: what to run on; a tape when it is not set.
+    pub cluster: Option<Provider>,
+    /// `KUBETAPE_RECORD`: what to record.
+    pub record: Record,
+    /// `KUBETAPE_CONTEXT`: an explicit context; it also lifts the allow-list.
+    pub context: Option<String>,
+    /// `KUBETAPE_KEEP`: leave namespaces behind.
+    pub keep: bool,
+}
+
+/// When a run on a cluster leaves a tape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Record {
+    /// Never.
+    #[default]
+    None,
+    /// When there is none yet.
+    Once,
+    /// When there is none, and beside one that differs, as `.ktape.new`.
+    New,
+    /// Always; it replaces the one that is there.
+    All,
+}
+
+impl Mode {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable holds a word that is not known.
+    pub fn from_env() -> Result<Self, Error> {
+        let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let cluster = match var("KUBETAPE_CLUSTER") {
+            None => None,
+            Some(value) => Some(value.parse().map_err(|_| Error::Environment {
+                variable: "KUBETAPE_CLUSTER",
+                value,
+                known: "envtest, kwok, kind, current",
+            })?),
+        };
+        let record = match var("KUBETAPE_RECORD").as_deref() {
+            None | Some("none") => Record::None,
+            Some("once") => Record::Once,
+            Some("new" | "new_episodes") => Record::New,
+            Some("all") => Record::All,
+            Some(value) => {
+                return Err(Error::Environment {
+                    variable: "KUBETAPE_RECORD",
+                    value: value.to_owned(),
+                    known: "none, once, new, all",
+                });
+            }
+        };
+        let keep = var("KUBETAPE_KEEP").is_some_and(|value| value != "0" && value != "false");
+        Ok(Self { cluster, record, context: var("KUBETAPE_CONTEXT"), keep })
+    }
+}
+
+/// `.config/kubetape.toml`, looked for from the package's folder upwards.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Settings {
+    /// Folder of the tapes, from the folder that holds `.config`.
+    pub(super) tapes: PathBuf,
+    pub(super) record: RecordSettings,
+    #[serde(skip)]
+    root: PathBuf,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RecordSettings {
+    /// Contexts that recording may talk to.
+    pub(super) contexts: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { tapes: "tests/tapes".into(), record: RecordSettings::default(), root: PathBuf::new() }
+    }
+}
+
+impl Settings {
+    /// The settings that hold for a package; `KUBETAPE_TAPES` names another folder of tapes.
+    pub(super) fn find(package: &Path) -> Result<Self, Error> {
+        let mut settings = Self::read(package)?;
+        if let Some(tapes) = std::env::var_os("KUBETAPE_TAPES").filter(|tapes| !tapes.is_empty()) {
+            settings.tapes = tapes.into();
+        }
+        Ok(settings)
+    }
+
+    fn read(package: &Path) -> Result<Self, Error> {
+        for folder in package.ancestors() {
+            let path = folder.join(".config/kubetape.toml");
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let settings: Self =
+                toml::from_str(&text).map_err(|e| Error::Settings { path: path.clone(), why: e.to_string() })?;
+            return Ok(Self { root: folder.to_owned(), ..settings });
+        }
+        Ok(Self { root: package.to_owned(), ..Self::default() })
+    }
+
+    /// Where the tape of a scenario is.
+    pub(super) fn tape(&self, file: &str) -> PathBuf {
+        self.root.join(&self.tapes).join(file)
+    }
+}

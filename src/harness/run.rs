@@ -1,0 +1,349 @@
+use super::{
+    Error, Mode, Options, Record,
+    error::chain,
+    failure::{Scene, Stuck, render},
+    live::{self, Live},
+    mode::Settings,
+    replay::Replay,
+    world::{On, World},
+};
+use crate::{
+    cluster::Provider,
+    runtime::{self, Next, Stopped},
+    tape::{self, Divergence, Header, Player, Quiet, Recorder, Tape},
+};
+use kube::Client;
+use std::{
+    any::Any,
+    fmt::Display,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// What a scenario returns: nothing, or a `Result` whose error fails the test.
+pub trait Outcome: Send + 'static {
+    /// The error's text, if it is one.
+    fn problem(self) -> Option<String>;
+}
+
+impl Outcome for () {
+    fn problem(self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: Display + Send + 'static> Outcome for Result<(), E> {
+    fn problem(self) -> Option<String> {
+        self.err().map(|error| error.to_string())
+    }
+}
+
+/// Runs a scenario on what the environment says: its tape, or a real control plane, where it can be recorded.
+///
+/// `#[kubetape::test]` calls this; call it yourself where you want no macro. It owns its thread and runtime,
+/// so a plain `#[test]` is the right place.
+///
+/// # Panics
+/// With a text that says what differed and what to do, when the operators did not do what the tape says,
+/// when a wait took too long, or when there is neither a tape nor a cluster. With the scenario's own panic.
+#[track_caller]
+pub fn run<S, Fut>(options: Options, scenario: S)
+where
+    S: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Outcome,
+{
+    let problem = match choose(&options) {
+        Ok(Choice::Replay(path)) => replay(&options, &path, scenario),
+        Ok(Choice::Live { provider, mode, path, settings }) => {
+            on_cluster(&options, provider, &mode, &path, &settings, scenario).map_err(|e| chain(&e)).err()
+        }
+        Err(error) => Some(chain(&error)),
+    };
+    if let Some(text) = problem {
+        panic!("{text}");
+    }
+}
+
+enum Choice {
+    Replay(PathBuf),
+    Live { provider: Provider, mode: Mode, path: PathBuf, settings: Settings },
+}
+
+fn choose(options: &Options) -> Result<Choice, Error> {
+    let mode = Mode::from_env()?;
+    let settings = Settings::find(&options.package)?;
+    let path = options.tape.clone().unwrap_or_else(|| settings.tape(&options.tape_file()));
+    match mode.cluster {
+        Some(_) if mode.record == Record::Once && path.exists() => Ok(Choice::Replay(path)),
+        Some(provider) => Ok(Choice::Live { provider, mode, path, settings }),
+        None if mode.record != Record::None => Err(Error::Environment {
+            variable: "KUBETAPE_CLUSTER",
+            value: String::new(),
+            known: "envtest, kwok, kind, current (KUBETAPE_RECORD needs a cluster to record on)",
+        }),
+        None if path.exists() => Ok(Choice::Replay(path)),
+        None => Err(Error::NoTape { path, test: options.test.clone() }),
+    }
+}
+
+/// Replays the tape; the text of what went wrong, if anything did.
+fn replay<S, Fut>(options: &Options, path: &Path, scenario: S) -> Option<String>
+where
+    S: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Outcome,
+{
+    let tape = match Tape::load(path) {
+        Ok(tape) => tape,
+        Err(source) => return Some(chain(&Error::Tape { path: path.to_owned(), source })),
+    };
+    let player = Player::new(&tape, options.level);
+    let place = Arc::new(Mutex::new(String::new()));
+    let result = play(options, &tape.header, &player, scenario, place.clone());
+    let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let scene = Scene { options, tape: path, player: &player, place: &place };
+    match result {
+        Ok(Played { problem: Some(problem), .. }) => Some(problem),
+        Ok(Played { divergence, .. }) => divergence.map(|divergence| render(&scene, &divergence)),
+        Err(Failed::Stuck(stuck)) => Some(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))),
+        Err(Failed::Panic(panic)) => match player.verdict(false, std::time::Duration::ZERO) {
+            // What the scenario saw after a divergence says nothing.
+            Some(divergence) => Some(render(&scene, &divergence)),
+            None => resume_unwind(panic),
+        },
+        Err(Failed::Stopped(stopped)) => match player.verdict(false, std::time::Duration::ZERO) {
+            Some(divergence) => Some(render(&scene, &divergence)),
+            None => Some(chain(&Error::Stopped(stopped))),
+        },
+    }
+}
+
+struct Played {
+    problem: Option<String>,
+    divergence: Option<Divergence>,
+}
+
+enum Failed {
+    Stuck(Box<Stuck>),
+    Panic(Box<dyn Any + Send>),
+    Stopped(Stopped),
+}
+
+fn play<S, Fut>(
+    options: &Options,
+    header: &Header,
+    player: &Player,
+    scenario: S,
+    place: Arc<Mutex<String>>,
+) -> Result<Played, Failed>
+where
+    S: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Outcome,
+{
+    let run_options = runtime::Options {
+        seed: options.seed,
+        base: header.base.parse().unwrap_or_default(),
+        requests_per_instant: options.requests_per_instant,
+    };
+    let (player, deadline, namespace) = (player.clone(), options.deadline, header.namespace.clone());
+    let run = move || {
+        runtime::run(run_options, move |clock, gate| {
+            let replay = Replay { player: player.clone(), clock, gate };
+            let driver: runtime::Driver = Box::new(move |now| match player.quiet(now) {
+                Quiet::Moved => Next::Again,
+                Quiet::Later(at) => Next::At(at),
+                Quiet::Nothing => Next::Nothing,
+                Quiet::Diverged => Next::Stop("the replay diverged".into()),
+            });
+            (driver, in_replay(replay, namespace, deadline, scenario, place))
+        })
+    };
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(played)) => Ok(played),
+        Ok(Err(stopped)) => Err(Failed::Stopped(stopped)),
+        Err(panic) => Err(match panic.downcast::<Stuck>() {
+            Ok(stuck) => Failed::Stuck(stuck),
+            Err(panic) => Failed::Panic(panic),
+        }),
+    }
+}
+
+async fn in_replay<S, Fut>(
+    replay: Replay,
+    namespace: String,
+    deadline: std::time::Duration,
+    scenario: S,
+    place: Arc<Mutex<String>>,
+) -> Played
+where
+    S: FnOnce(World) -> Fut,
+    Fut: Future,
+    Fut::Output: Outcome,
+{
+    let world = World::new(On::Tape(replay.clone()), namespace, deadline);
+    let noted = Place { world: world.clone(), place };
+    let problem = scenario(world.clone()).await.problem();
+    if problem.is_none() {
+        let patience = replay.remaining() + deadline;
+        // What is still missing then is in the verdict.
+        let _ = tokio::time::timeout(patience, replay.complete()).await;
+    }
+    end_operators(&world).await;
+    drop(noted);
+    let divergence = replay.player.verdict(true, replay.clock.now());
+    Played { problem, divergence }
+}
+
+/// Leaves the last place of the scenario behind on every way out.
+struct Place {
+    world: World,
+    place: Arc<Mutex<String>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = self.world.place();
+    }
+}
+
+/// Ends the operators; a panic of one of them is the scenario's.
+async fn end_operators(world: &World) {
+    let operators = std::mem::take(&mut *world.operators());
+    for operator in operators {
+        if let Some(panic) = operator.panic().await {
+            resume_unwind(panic);
+        }
+        operator.end();
+    }
+}
+
+fn on_cluster<S, Fut>(
+    options: &Options,
+    provider: Provider,
+    mode: &Mode,
+    path: &Path,
+    settings: &Settings,
+    scenario: S,
+) -> Result<(), Error>
+where
+    S: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Outcome,
+{
+    let config = live::shared(provider, mode, options, &settings.record.contexts)?;
+    let (options, mode, path) = (options.clone(), mode.clone(), path.to_owned());
+    let provider = if options.bare { Provider::Envtest } else { provider };
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Error::Stopped(Stopped::Runtime(e)))?;
+        runtime.block_on(in_cluster(&options, provider, &mode, &path, config, scenario))
+    });
+    match thread.join() {
+        Ok(result) => result,
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+async fn in_cluster<S, Fut>(
+    options: &Options,
+    provider: Provider,
+    mode: &Mode,
+    path: &Path,
+    mut config: kube::Config,
+    scenario: S,
+) -> Result<(), Error>
+where
+    S: FnOnce(World) -> Fut,
+    Fut: Future,
+    Fut::Output: Outcome,
+{
+    let namespace = options.namespace();
+    config.default_namespace.clone_from(&namespace);
+    let prepare = |what: &str| {
+        let what = what.to_owned();
+        move |source| Error::Prepare { what, source: Box::new(source) }
+    };
+    let setup = Client::try_from(config.clone()).map_err(prepare("make a client"))?;
+    live::prepare(&setup, &namespace, &options.crds, options.bare).await?;
+    let version = setup.apiserver_version().await.map_err(prepare("ask for the server's version"))?;
+    let recorder = match mode.record {
+        Record::None => None,
+        _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
+    };
+    let world = World::new(On::Cluster(Live::new(config, provider, recorder.clone())), namespace.clone(), options.deadline);
+    let result = futures::FutureExt::catch_unwind(AssertUnwindSafe(scenario(world.clone()))).await;
+    let end = match &result {
+        Ok(_) => "ok",
+        Err(_) => "the scenario failed",
+    };
+    let recorded = recorder.map(|recorder| recorder.finish_as(end)).transpose();
+    end_operators(&world).await;
+    if !mode.keep {
+        live::clean(&setup, &namespace, &options.crds).await.map_err(prepare("delete the scenario's namespace"))?;
+    }
+    let failed = |source| Error::Tape { path: path.to_owned(), source };
+    let problem = match result {
+        Ok(outcome) => outcome.problem(),
+        Err(panic) => resume_unwind(panic),
+    };
+    if let Some(part) = recorded.map_err(failed)? {
+        keep_tape(&part, path, mode.record, problem.is_some()).map_err(failed)?;
+    }
+    if let Some(problem) = problem {
+        panic!("{problem}");
+    }
+    Ok(())
+}
+
+fn begin_tape(
+    options: &Options,
+    path: &Path,
+    provider: Provider,
+    namespace: &str,
+    version: &str,
+) -> Result<Recorder, Error> {
+    if let Some(folder) = path.parent() {
+        let open = |source| tape::Error::Write { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder)
+            .map_err(|e| Error::Tape { path: path.to_owned(), source: open(e) })?;
+    }
+    let header = Header {
+        version: tape::FORMAT_VERSION,
+        tool: String::new(),
+        kubernetes: version.to_owned(),
+        source: provider.to_string(),
+        namespace: namespace.to_owned(),
+        base: String::new(),
+        scenario: options.scenario(),
+        redacted: Vec::new(),
+        sealed: false,
+    };
+    let part = path.with_extension("ktape.part");
+    Recorder::create(&part, header).map_err(|source| Error::Tape { path: path.to_owned(), source })
+}
+
+/// Seals a finished recording where it belongs; that of a failed scenario never replaces a good one.
+fn keep_tape(part: &Path, path: &Path, record: Record, failed: bool) -> Result<(), tape::Error> {
+    let recorded = Tape::load(part)?;
+    let beside = path.with_extension("ktape.new");
+    let target = match record {
+        _ if failed => &beside,
+        Record::New if path.exists() => {
+            if tape::diff(&Tape::load(path)?, &recorded).is_empty() {
+                return remove(part);
+            }
+            &beside
+        }
+        _ => path,
+    };
+    recorded.seal(target, &tape::SealOptions::default())?;
+    remove(part)
+}
+
+fn remove(part: &Path) -> Result<(), tape::Error> {
+    std::fs::remove_file(part).map_err(|source| tape::Error::Write { path: part.to_owned(), source })
+}

@@ -1,0 +1,256 @@
+use super::{
+    items::{Item, items},
+    roots::roots,
+    versions::{Types, versions},
+};
+use crate::{
+    entropy::Offset,
+    tape::{Answer, Class, Event, Header, Payload, Tape, TapeEvent, Write, classify, record::DROPPED},
+    wire::{ObjectKey, RequestInfo, Verb},
+};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The actor that the scenario itself is.
+pub const DRIVER: &str = "driver";
+
+/// A type of objects, by group and plural.
+pub(super) type TypeKey = (String, String);
+
+/// Everything that a replay needs to know of its tape, worked out once.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) header: Header,
+    pub(super) exchanges: BTreeMap<String, Exchange>,
+    pub(super) writes: Vec<Write>,
+    /// The root object that each write belongs to.
+    pub(super) roots: Vec<ObjectKey>,
+    /// The stretch between two effective writes of other kinds that each write belongs to.
+    pub(super) segments: Vec<usize>,
+    pub(super) types: BTreeMap<TypeKey, Types>,
+    pub(super) items: Vec<Item>,
+    /// What the server said about an object to an actor, in order.
+    pub(super) answers: BTreeMap<(String, ObjectKey), Vec<Said>>,
+    /// Other reads by actor, verb and path: discovery, subresources, the driver's own.
+    pub(super) reads: BTreeMap<(String, Verb, String), Vec<Said>>,
+    pub(super) steps: Vec<Mark>,
+    pub(super) generated: BTreeSet<String>,
+    pub(super) end: Offset,
+}
+
+/// A request and its response, put together.
+#[derive(Clone, Debug)]
+pub(super) struct Exchange {
+    pub(super) n: u64,
+    pub(super) at: Offset,
+    pub(super) by: String,
+    pub(super) info: RequestInfo,
+    pub(super) answer: Option<(u64, Offset, Answer)>,
+    pub(super) failed: Option<(u64, String)>,
+}
+
+/// One answer about one object, or one answer to one path.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) n: u64,
+    pub(super) requested: u64,
+    pub(super) at: Offset,
+    pub(super) status: u16,
+    pub(super) body: Payload,
+    /// resourceVersion of the object in it.
+    pub(super) rv: u64,
+    /// The write that it answered.
+    pub(super) write: Option<usize>,
+    /// The connection failed instead.
+    pub(super) error: Option<String>,
+}
+
+/// A step of the scenario that is no request.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) n: u64,
+    pub(super) at: Offset,
+    pub(super) step: String,
+    pub(super) of: String,
+}
+
+impl Plan {
+    pub(super) fn new(tape: &Tape) -> Self {
+        let exchanges = exchanges(tape);
+        let writes = classify(tape);
+        let roots = roots(tape, &writes);
+        let segments = segments(&writes, &roots);
+        let types = versions(tape, &exchanges, &writes);
+        let items = items(tape, &exchanges, &types);
+        let mut plan = Self {
+            header: tape.header.clone(),
+            answers: answers(&exchanges, &writes),
+            reads: reads(&exchanges),
+            steps: steps(tape),
+            generated: BTreeSet::new(),
+            end: tape.events.last().map_or(Offset::default(), |last| last.at),
+            exchanges,
+            writes,
+            roots,
+            segments,
+            types,
+            items,
+        };
+        plan.generated = plan.writes.iter().filter(|w| w.info.name.is_none()).map(|w| w.key.name.clone()).collect();
+        plan
+    }
+
+    /// Whether a write has to come: it changed something, and is neither a status nor an Event.
+    pub(super) fn is_binding(&self, write: usize) -> bool {
+        let write = &self.writes[write];
+        write.class == Class::Effective && !write.is_status && !is_event(&write.key)
+    }
+
+    /// The effective status writes that are the last of their object in their stretch.
+    pub(super) fn is_last_status(&self, index: usize) -> bool {
+        let write = &self.writes[index];
+        if write.class != Class::Effective || !write.is_status {
+            return false;
+        }
+        let later = self.writes.iter().enumerate().skip(index + 1);
+        !later.into_iter().any(|(other, w)| {
+            w.is_status
+                && w.class == Class::Effective
+                && w.actor == write.actor
+                && w.key == write.key
+                && self.segments[other] == self.segments[index]
+        })
+    }
+}
+
+/// Events are for people; they are compared by `diff`, as notes.
+pub(super) fn is_event(key: &ObjectKey) -> bool {
+    key.plural == "events" && matches!(key.group.as_str(), "" | "events.k8s.io")
+}
+
+fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
+    let mut all = BTreeMap::new();
+    for TapeEvent { n, at, event } in &tape.events {
+        match event {
+            Event::Sent(sent) => {
+                let (by, info) = (sent.by.clone(), sent.info());
+                all.insert(sent.id.clone(), Exchange { n: *n, at: *at, by, info, answer: None, failed: None });
+            }
+            Event::Answer(answer) => {
+                if let Some(exchange) = all.get_mut(&answer.to) {
+                    exchange.answer = Some((*n, *at, answer.clone()));
+                }
+            }
+            Event::Failed { error, .. } if error == DROPPED => {}
+            Event::Failed { to, error } => {
+                if let Some(exchange) = all.get_mut(to) {
+                    exchange.failed = Some((*n, error.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+fn steps(tape: &Tape) -> Vec<Mark> {
+    let marks = tape.events.iter().filter_map(|TapeEvent { n, at, event }| match event {
+        Event::Step { step, of } => Some(Mark { n: *n, at: *at, step: step.clone(), of: of.clone() }),
+        _ => None,
+    });
+    marks.collect()
+}
+
+/// Numbers each write by how many effective writes of other kinds its actor made in its root before.
+fn segments(writes: &[Write], roots: &[ObjectKey]) -> Vec<usize> {
+    let mut count: BTreeMap<(&str, &ObjectKey), usize> = BTreeMap::new();
+    let mut out = Vec::with_capacity(writes.len());
+    for (write, root) in writes.iter().zip(roots) {
+        let so_far = count.entry((write.actor.as_str(), root)).or_default();
+        out.push(*so_far);
+        if write.class == Class::Effective && !write.is_status && !is_event(&write.key) {
+            *so_far += 1;
+        }
+    }
+    out
+}
+
+fn answers(
+    exchanges: &BTreeMap<String, Exchange>,
+    writes: &[Write],
+) -> BTreeMap<(String, ObjectKey), Vec<Said>> {
+    let mut out: BTreeMap<_, Vec<Said>> = BTreeMap::new();
+    let by_request: BTreeMap<u64, usize> = writes.iter().enumerate().map(|(i, w)| (w.requested_n, i)).collect();
+    for exchange in exchanges.values() {
+        let write = by_request.get(&exchange.n).copied();
+        let key = match write {
+            Some(index) => Some(writes[index].key.clone()),
+            None if exchange.info.verb == Verb::Get && exchange.info.subresource.is_none() => exchange.info.key(),
+            None => None,
+        };
+        let (Some(key), Some(said)) = (key, said(exchange, write)) else { continue };
+        let about_it = said.status < 300 && said.rv > 0 || said.status == 404 && write.is_none();
+        if about_it {
+            out.entry((exchange.by.clone(), key)).or_default().push(said);
+        }
+    }
+    out.values_mut().for_each(|list| list.sort_by_key(|said| said.n));
+    out
+}
+
+fn reads(exchanges: &BTreeMap<String, Exchange>) -> BTreeMap<(String, Verb, String), Vec<Said>> {
+    let mut out: BTreeMap<_, Vec<Said>> = BTreeMap::new();
+    for exchange in exchanges.values().filter(|e| !e.info.verb.is_write() && e.info.verb != Verb::Watch) {
+        if let Some(said) = said(exchange, None) {
+            let key = (exchange.by.clone(), exchange.info.verb, path_of(&exchange.info));
+            out.entry(key).or_default().push(said);
+        }
+    }
+    out.values_mut().for_each(|list| list.sort_by_key(|said| said.requested));
+    out
+}
+
+/// The path and what of the query decides which objects are meant.
+pub(super) fn path_of(info: &RequestInfo) -> String {
+    let pick = |key| info.query.get(key).filter(|v| !v.is_empty()).map(|v| format!(" {key}={v}"));
+    ["labelSelector", "fieldSelector", "container", "tailLines"]
+        .into_iter()
+        .filter_map(pick)
+        .fold(info.path.clone(), |path, part| path + &part)
+}
+
+fn said(exchange: &Exchange, write: Option<usize>) -> Option<Said> {
+    if let Some((n, error)) = &exchange.failed {
+        return Some(Said {
+            n: *n,
+            requested: exchange.n,
+            at: exchange.at,
+            status: 0,
+            body: Payload::Empty,
+            rv: 0,
+            write,
+            error: Some(error.clone()),
+        });
+    }
+    let (n, at, answer) = exchange.answer.as_ref()?;
+    let rv = match &answer.body {
+        Payload::Json(body) => rv_of(body),
+        _ => 0,
+    };
+    Some(Said {
+        n: *n,
+        requested: exchange.n,
+        at: *at,
+        status: answer.status,
+        body: answer.body.clone(),
+        rv,
+        write,
+        error: None,
+    })
+}
+
+/// `metadata.resourceVersion` as a number; 0 when there is none.
+pub(super) fn rv_of(object: &Value) -> u64 {
+    let text = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+    text.and_then(|rv| rv.parse().ok()).unwrap_or(0)
+}

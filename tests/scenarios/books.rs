@@ -1,0 +1,25 @@
+use super::book::{Book, BookSpec};
+use kube::Client;
+use kubetape::World;
+use serde_json::json;
+
+/// A book is added, changed and deleted under the eyes of an informer.
+pub async fn shelf<F, Fut>(world: World, run: F)
+where
+    F: Fn(Client) -> Fut + Send + Sync + 'static,
+    Fut: Future + Send + 'static,
+{
+    world.run_as("book", run);
+    world.create(moby_dick()).await;
+    world.settle().await;
+    world.patch::<Book>("moby-dick", json!({"spec": {"authors": ["Herman Melville"]}})).await;
+    world.settle().await;
+    world.delete::<Book>("moby-dick").await;
+    world.gone::<Book>("moby-dick").await;
+    world.settle().await;
+}
+
+/// The book that everybody knows.
+pub fn moby_dick() -> Book {
+    Book::new("moby-dick", BookSpec { title: "Moby Dick".into(), authors: None })
+}
