@@ -16,7 +16,8 @@ const WIDTH: usize = 78;
 pub(super) fn stuck(world: &World, what: &str) -> ! {
     let place = world.place();
     let mut text = format!("timed out at {place}: waited until {what}\n");
-    let ended = world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
+    let ended =
+        world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
     if !ended.is_empty() {
         text += &format!("\noperators that no longer run: {}\n", ended.join(", "));
     }
@@ -25,7 +26,8 @@ pub(super) fn stuck(world: &World, what: &str) -> ! {
         if let Some(divergence) = replay.player.stuck(now) {
             std::panic::panic_any(Stuck { divergence: Box::new(divergence), text });
         }
-        text += "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
+        text +=
+            "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
     } else {
         text += "\nraise the deadline with `deadline = \"…\"`, or look at the operator's log above";
     }
@@ -185,9 +187,11 @@ fn before(out: &mut String, scene: &Scene<'_>, divergence: &Divergence) {
     let _ = writeln!(out, "\nbefore this");
     for (index, entry) in shown.iter().enumerate() {
         let last = index + 1 == shown.len() && entry.status == 501;
-        let (mark, status) = if last { ("▸", "diverged".to_owned()) } else { (" ", entry.status.to_string()) };
+        let (mark, status) =
+            if last { ("▸", "diverged".to_owned()) } else { (" ", entry.status.to_string()) };
         let at = Offset(entry.at).short();
-        let _ = writeln!(out, "{mark} {at:>8}  {:<12} {:<7} {:<40} {status}", entry.by, entry.verb, entry.what);
+        let _ =
+            writeln!(out, "{mark} {at:>8}  {:<12} {:<7} {:<40} {status}", entry.by, entry.verb, entry.what);
     }
     let _ = divergence;
 }
@@ -196,7 +200,8 @@ fn remedies(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header
     let tape = relative(scene.tape);
     let source = if header.source.is_empty() { "envtest" } else { &header.source };
     let test = &scene.options.test;
-    let again = format!("KUBETAPE_CLUSTER={source} KUBETAPE_RECORD=all cargo test {test} -- --include-ignored");
+    let again =
+        format!("KUBETAPE_CLUSTER={source} KUBETAPE_RECORD=all cargo test {test} -- --include-ignored");
     let _ = match divergence.kind {
         DivergenceKind::NoAnswer => writeln!(out, "\nrecord it    {again}"),
         _ => writeln!(out, "\nintended?    {again}"),

@@ -274,7 +274,11 @@ where
         Record::None => None,
         _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
     };
-    let world = World::new(On::Cluster(Live::new(config, provider, recorder.clone())), namespace.clone(), options.deadline);
+    let world = World::new(
+        On::Cluster(Live::new(config, provider, recorder.clone())),
+        namespace.clone(),
+        options.deadline,
+    );
     let result = futures::FutureExt::catch_unwind(AssertUnwindSafe(scenario(world.clone()))).await;
     let end = match &result {
         Ok(_) => "ok",
@@ -283,7 +287,9 @@ where
     let recorded = recorder.map(|recorder| recorder.finish_as(end)).transpose();
     end_operators(&world).await;
     if !mode.keep {
-        live::clean(&setup, &namespace, &options.crds).await.map_err(prepare("delete the scenario's namespace"))?;
+        live::clean(&setup, &namespace, &options.crds)
+            .await
+            .map_err(prepare("delete the scenario's namespace"))?;
     }
     let failed = |source| Error::Tape { path: path.to_owned(), source };
     let problem = match result {

@@ -142,7 +142,8 @@ impl Core {
 
     /// The number of the next frame that has not been delivered.
     pub(super) fn next_frame(&self) -> u64 {
-        let framed = |index: &&usize| matches!(self.plan.items[**index].what, What::Seen { framed: true, .. });
+        let framed =
+            |index: &&usize| matches!(self.plan.items[**index].what, What::Seen { framed: true, .. });
         let firsts = self.queues.values().filter_map(|queue| queue.iter().find(framed));
         firsts.map(|index| self.plan.items[*index].n).min().unwrap_or(u64::MAX)
     }
@@ -177,7 +178,14 @@ impl Core {
         published.max(own)
     }
 
-    pub(super) fn note(&mut self, now: Duration, by: &str, info: &RequestInfo, status: u16, taped: Option<u64>) {
+    pub(super) fn note(
+        &mut self,
+        now: Duration,
+        by: &str,
+        info: &RequestInfo,
+        status: u16,
+        taped: Option<u64>,
+    ) {
         let (by, what) = (by.to_owned(), info.what());
         self.log.push(Served { at: now, by, verb: info.verb, what, status, taped });
     }

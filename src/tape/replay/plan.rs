@@ -96,7 +96,8 @@ impl Plan {
             types,
             items,
         };
-        plan.generated = plan.writes.iter().filter(|w| w.info.name.is_none()).map(|w| w.key.name.clone()).collect();
+        plan.generated =
+            plan.writes.iter().filter(|w| w.info.name.is_none()).map(|w| w.key.name.clone()).collect();
         plan
     }
 
@@ -134,7 +135,10 @@ fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
         match event {
             Event::Sent(sent) => {
                 let (by, info) = (sent.by.clone(), sent.info());
-                all.insert(sent.id.clone(), Exchange { n: *n, at: *at, by, info, answer: None, failed: None });
+                all.insert(
+                    sent.id.clone(),
+                    Exchange { n: *n, at: *at, by, info, answer: None, failed: None },
+                );
             }
             Event::Answer(answer) => {
                 if let Some(exchange) = all.get_mut(&answer.to) {
@@ -180,12 +184,15 @@ fn answers(
     writes: &[Write],
 ) -> BTreeMap<(String, ObjectKey), Vec<Said>> {
     let mut out: BTreeMap<_, Vec<Said>> = BTreeMap::new();
-    let by_request: BTreeMap<u64, usize> = writes.iter().enumerate().map(|(i, w)| (w.requested_n, i)).collect();
+    let by_request: BTreeMap<u64, usize> =
+        writes.iter().enumerate().map(|(i, w)| (w.requested_n, i)).collect();
     for exchange in exchanges.values() {
         let write = by_request.get(&exchange.n).copied();
         let key = match write {
             Some(index) => Some(writes[index].key.clone()),
-            None if exchange.info.verb == Verb::Get && exchange.info.subresource.is_none() => exchange.info.key(),
+            None if exchange.info.verb == Verb::Get && exchange.info.subresource.is_none() => {
+                exchange.info.key()
+            }
             None => None,
         };
         let (Some(key), Some(said)) = (key, said(exchange, write)) else { continue };

@@ -187,10 +187,9 @@ impl tower::Service<http::Request<bytes::Bytes>> for Playing {
         let now = (self.now.lock().unwrap_or_else(PoisonError::into_inner))();
         match self.player.decide(&self.actor, info, &body, now) {
             Reply::Now(outcome) => futures::future::ready(outcome).boxed(),
-            Reply::Held(wait) => async move {
-                wait.await.unwrap_or_else(|_| Err("the replay has ended".into()))
+            Reply::Held(wait) => {
+                async move { wait.await.unwrap_or_else(|_| Err("the replay has ended".into())) }.boxed()
             }
-            .boxed(),
             Reply::Never => futures::future::pending().boxed(),
         }
     }
@@ -210,7 +209,9 @@ impl Core {
     /// Who waits for what.
     fn waiting(&self) -> Vec<String> {
         let steps = self.held.iter().map(|held| match &held.what {
-            Waiting::Step { step, of, .. } => format!("the scenario waits at `{step} {of}` (event {})", held.n),
+            Waiting::Step { step, of, .. } => {
+                format!("the scenario waits at `{step} {of}` (event {})", held.n)
+            }
             Waiting::Write { attempt, .. } => {
                 format!("the scenario waits to {} {}", attempt.info.verb, attempt.info.what())
             }
