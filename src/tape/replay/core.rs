@@ -97,7 +97,7 @@ pub(super) struct Held {
 pub(super) enum Waiting {
     Write { write: usize, attempt: Box<Attempt>, reply: oneshot::Sender<Outcome> },
     Read { info: Box<RequestInfo>, said: Box<Said>, reply: oneshot::Sender<Outcome> },
-    Step { step: String, of: String, reply: oneshot::Sender<()> },
+    Step { mark: Box<Mark>, reply: oneshot::Sender<()> },
 }
 
 /// What a request gets.

@@ -74,6 +74,8 @@ pub(super) struct Mark {
     pub(super) at: Offset,
     pub(super) step: String,
     pub(super) of: String,
+    /// The operators' streams that were open then.
+    pub(super) watching: BTreeSet<(String, TypeKey)>,
 }
 
 impl Plan {
@@ -91,7 +93,7 @@ impl Plan {
             header: tape.header.clone(),
             answers: answers(&exchanges, &writes),
             reads: reads(&exchanges),
-            steps: steps(tape),
+            steps: steps(tape, &exchanges),
             generated: BTreeSet::new(),
             end: tape.events.last().map_or(Offset::default(), |last| last.at),
             exchanges,
@@ -162,12 +164,30 @@ fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
     all
 }
 
-fn steps(tape: &Tape) -> Vec<Mark> {
-    let marks = tape.events.iter().filter_map(|TapeEvent { n, at, event }| match event {
-        Event::Step { step, of } => Some(Mark { n: *n, at: *at, step: step.clone(), of: of.clone() }),
-        _ => None,
-    });
-    marks.collect()
+fn steps(tape: &Tape, exchanges: &BTreeMap<String, Exchange>) -> Vec<Mark> {
+    let mut open: BTreeMap<&str, (String, TypeKey)> = BTreeMap::new();
+    let mut marks = Vec::new();
+    for TapeEvent { n, at, event } in &tape.events {
+        match event {
+            Event::Answer(answer) if answer.status < 300 => {
+                open.extend(stream_of(exchanges, &answer.to).map(|place| (answer.to.as_str(), place)));
+            }
+            Event::Closed { of, .. } => drop(open.remove(of.as_str())),
+            Event::Step { step, of } => {
+                let watching = open.values().cloned().collect();
+                marks.push(Mark { n: *n, at: *at, step: step.clone(), of: of.clone(), watching });
+            }
+            _ => {}
+        }
+    }
+    marks
+}
+
+/// Who watches what with this request, the scenario aside.
+fn stream_of(exchanges: &BTreeMap<String, Exchange>, id: &str) -> Option<(String, TypeKey)> {
+    let exchange = exchanges.get(id).filter(|e| e.info.verb == Verb::Watch && e.by != DRIVER)?;
+    let resource = exchange.info.resource.as_ref()?;
+    Some((exchange.by.clone(), (resource.group.clone(), resource.plural.clone())))
 }
 
 /// Numbers each write by how many effective writes of other kinds its actor made in its root before.

@@ -70,8 +70,8 @@ impl Player {
         let mut core = self.core();
         let wait = core.take_mark(step, of).map(|mark| {
             let (reply, wait) = oneshot::channel();
-            let what = Waiting::Step { step: step.to_owned(), of: of.to_owned(), reply };
-            core.held.push(Held { n: mark.n, at: mark.at.0, what });
+            let (n, at) = (mark.n, mark.at.0);
+            core.held.push(Held { n, at, what: Waiting::Step { mark: Box::new(mark), reply } });
             wait
         });
         async move {
@@ -213,8 +213,9 @@ impl Core {
     /// Who waits for what.
     fn waiting(&self) -> Vec<String> {
         let steps = self.held.iter().map(|held| match &held.what {
-            Waiting::Step { step, of, .. } => {
-                format!("the scenario waits at `{step} {of}` (event {})", held.n)
+            Waiting::Step { mark, .. } => {
+                let step = format!("{} {}", mark.step, mark.of);
+                format!("the scenario waits at `{}` (event {})", step.trim(), held.n)
             }
             Waiting::Write { attempt, .. } => {
                 format!("the scenario waits to {} {}", attempt.info.verb, attempt.info.what())

@@ -100,6 +100,12 @@ impl Watches {
         });
     }
 
+    /// Whether an actor watches a type now.
+    pub(super) fn is_open(&self, actor: &str, of: &TypeKey) -> bool {
+        let mut mine = self.open.iter().filter(|watch| watch.actor == actor && watch.of == *of);
+        mine.any(|watch| !watch.out.is_closed())
+    }
+
     /// Who watches what now, for people.
     pub(super) fn describe(&self) -> Vec<String> {
         let open = self.open.iter().filter(|watch| !watch.out.is_closed());
