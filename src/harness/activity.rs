@@ -107,7 +107,10 @@ where
         let watching = info.verb == Verb::Watch && self.layer.actor != crate::tape::DRIVER;
         let activity = self.layer.activity.clone();
         let request = http::Request::from_parts(head, body.to_vec().into());
-        self.inner.call(request).map(move |response| Ok(watched(response.map_err(Into::into)?, watching, activity))).boxed()
+        self.inner
+            .call(request)
+            .map(move |response| Ok(watched(response.map_err(Into::into)?, watching, activity)))
+            .boxed()
     }
 }
 

@@ -242,13 +242,14 @@ where
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
-    let config = live::shared(provider, mode, options, &settings.record.contexts)?;
     let (options, mode, path) = (options.clone(), mode.clone(), path.to_owned());
-    let provider = if options.bare { Provider::Envtest } else { provider };
+    // Only envtest can leave the controllers out, and only it can forget its history.
+    let provider = if options.bare || options.exclusive { Provider::Envtest } else { provider };
+    let found = live::find(provider, &mode, &options, &settings.record.contexts)?;
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Error::Stopped(Stopped::Runtime(e)))?;
-        runtime.block_on(in_cluster(&options, provider, &mode, &path, config, scenario))
+        runtime.block_on(in_cluster(&options, provider, &mode, &path, found, scenario))
     });
     match thread.join() {
         Ok(result) => result,
@@ -261,7 +262,7 @@ async fn in_cluster<S, Fut>(
     provider: Provider,
     mode: &Mode,
     path: &Path,
-    mut config: kube::Config,
+    mut found: live::Found,
     scenario: S,
 ) -> Result<(), Failure>
 where
@@ -270,12 +271,12 @@ where
     Fut::Output: Outcome,
 {
     let namespace = options.namespace();
-    config.default_namespace.clone_from(&namespace);
+    found.config.default_namespace.clone_from(&namespace);
     let prepare = |what: &str| {
         let what = what.to_owned();
         move |source| Error::Prepare { what, source: Box::new(source) }
     };
-    let setup = Client::try_from(config.clone()).map_err(prepare("make a client"))?;
+    let setup = Client::try_from(found.config.clone()).map_err(prepare("make a client"))?;
     live::prepare(&setup, &namespace, &options.crds, options.bare).await?;
     let version = setup.apiserver_version().await.map_err(prepare("ask for the server's version"))?;
     let recorder = match mode.record {
@@ -283,7 +284,7 @@ where
         _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
     };
     let world = World::new(
-        On::Cluster(Live::new(config, provider, recorder.clone())),
+        On::Cluster(Live::new(found, provider, recorder.clone())),
         namespace.clone(),
         options.deadline,
     );

@@ -1,6 +1,4 @@
-use super::{
-    plan::{Plan, is_event, rv_of},
-};
+use super::plan::{Plan, is_event, rv_of};
 use crate::{
     tape::{Class, Write, same_body},
     wire::{ObjectKey, RequestInfo, Verb},
@@ -124,7 +122,9 @@ impl Ledger {
                 None => Verdict::Match(write),
             },
             None if repeats => Verdict::Repeat(slot.last_write),
-            None if is_status && slot.order.iter().any(|w| self.plan.writes[*w].class == Class::Effective) => {
+            None if is_status
+                && slot.order.iter().any(|w| self.plan.writes[*w].class == Class::Effective) =>
+            {
                 Verdict::Free(self.nearest_status(slot))
             }
             None => self.refuse(slot, attempt),
@@ -156,12 +156,16 @@ impl Ledger {
     pub(super) fn wrong_statuses(&self) -> Vec<usize> {
         let mut wrong = Vec::new();
         for slot in self.slots.values() {
-            let statuses = slot.order.iter().copied().filter(|w| {
-                self.plan.writes[*w].is_status && self.plan.writes[*w].class == Class::Effective
-            });
+            let statuses =
+                slot.order.iter().copied().filter(|w| {
+                    self.plan.writes[*w].is_status && self.plan.writes[*w].class == Class::Effective
+                });
             let Some(last) = statuses.last() else { continue };
             let taped = &self.plan.writes[last];
-            let agrees = slot.last.as_ref().is_some_and(|came| same_body(taped.verb, Some("status"), &taped.body, &came.body));
+            let agrees = slot
+                .last
+                .as_ref()
+                .is_some_and(|came| same_body(taped.verb, Some("status"), &taped.body, &came.body));
             if !agrees {
                 wrong.push(last);
             }
@@ -181,7 +185,8 @@ impl Ledger {
     fn slot_key(&self, attempt: &Attempt) -> Option<SlotKey> {
         let info = &attempt.info;
         let resource = info.resource.as_ref()?;
-        let name = info.name.clone().or_else(|| name_in(&attempt.body)).or_else(|| self.generated(attempt))?;
+        let name =
+            info.name.clone().or_else(|| name_in(&attempt.body)).or_else(|| self.generated(attempt))?;
         let key = ObjectKey::new(resource, info.namespace.as_deref(), &name);
         Some((attempt.actor.clone(), key, info.subresource.clone()))
     }

@@ -242,7 +242,7 @@ mod tests {
         let expected =
             "   1    +0.0s  op            list      webs.example.com                  200     1 item
    3    +0.0s  op            watch     webs.example.com                  200
-   5    +0.1s  op            ADDED     webs.example.com/web                      replicas: 2
+   5    +0.1s  op            ADDED     webs.example.com/web
    6    +0.1s  op            patch     webs.example.com/web              200     replicas: 2 → 3
    8    +0.1s  op            patch     webs.example.com/web              200     repeat
   10    +0.1s  op            patch     webs.example.com/web/status       409     Conflict: modified
