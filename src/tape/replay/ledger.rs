@@ -1,6 +1,6 @@
 use super::plan::{Plan, is_event, rv_of};
 use crate::{
-    tape::{Class, Write, same_body},
+    tape::{Class, Write, same_body, term},
     wire::{ObjectKey, RequestInfo, Verb},
 };
 use serde_json::Value;
@@ -112,7 +112,7 @@ impl Ledger {
         let Some(slot) = self.slots.get(&slot_key) else { return Verdict::Unknown };
         let is_status = attempt.info.subresource.as_deref() == Some("status");
         let found = if is_status { self.find_status(slot, attempt) } else { self.find(slot, attempt) };
-        let repeats = slot.last.as_ref().is_some_and(|last| agrees(last, attempt));
+        let repeats = slot.last.as_ref().is_some_and(|last| repeats(&slot_key.1, last, attempt));
         match found {
             Some(write) if repeats && !self.is_failed(write) && !self.is_due(write) => {
                 Verdict::Repeat(slot.last_write)
@@ -242,14 +242,8 @@ impl Ledger {
     /// A write with the body of the one before it is due once the change that it answers has been made.
     fn is_due(&self, write: usize) -> bool {
         let wanted = &self.plan.writes[write];
-        let Some(rv) = wanted.response_rv else { return true };
-        !self.open_binding.iter().any(|(_, other)| {
-            let other_write = &self.plan.writes[*other];
-            *other != write
-                && other_write.key == wanted.key
-                && (other_write.response_rv.is_some_and(|made| made < rv)
-                    || other_write.answered_n.is_some_and(|n| n < wanted.requested_n))
-        })
+        // A watch may show a change before its writer has the answer, so the request's place decides.
+        !self.open_before(wanted.requested_n).any(|other| self.plan.writes[other].key == wanted.key)
     }
 
     /// The open write that was answered before this one was requested, by the same actor for the same root.
@@ -292,6 +286,14 @@ impl Ledger {
                 None => Verdict::Unknown,
             },
         }
+    }
+}
+
+/// Whether a write says what the last one of its slot said; a renewal of a Lease does.
+fn repeats(key: &ObjectKey, last: &Attempt, attempt: &Attempt) -> bool {
+    match term(key, &last.body).zip(term(key, &attempt.body)) {
+        Some((before, now)) => before == now,
+        None => agrees(last, attempt),
     }
 }
 

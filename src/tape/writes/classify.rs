@@ -81,7 +81,13 @@ pub fn classify(tape: &Tape) -> Vec<Write> {
 }
 
 fn is_effective(write: &Write, last: &Write, versions: &Versions<'_>, all: &[Write]) -> bool {
-    if write.status == 201 || write.verb != last.verb {
+    if write.status == 201 {
+        return true;
+    }
+    if let Some((term, before)) = term(&write.key, &write.body).zip(term(&last.key, &last.body)) {
+        return term != before;
+    }
+    if write.verb != last.verb {
         return true;
     }
     if !same_body(write.verb, write.subresource.as_deref(), &write.body, &last.body) {
@@ -101,6 +107,14 @@ fn is_effective(write: &Write, last: &Write, versions: &Versions<'_>, all: &[Wri
     }
     let body = essence(write.verb, write.subresource.as_deref(), &write.body);
     changed(&body, before, response) || rose_by(write, before, before_rv, rv, all)
+}
+
+/// Who holds a Lease and for the how manieth time: what a renewal leaves as it is. `None` for other objects.
+pub fn term(key: &ObjectKey, body: &Value) -> Option<(Value, Value)> {
+    let lease = key.group == "coordination.k8s.io" && key.plural == "leases";
+    let spec = body.get("spec").filter(|_| lease)?;
+    let field = |name| spec.get(name).cloned().unwrap_or_default();
+    Some((field("holderIdentity"), field("leaseTransitions")))
 }
 
 /// Whether the object's generation rose between two revisions and no other effective write did it.

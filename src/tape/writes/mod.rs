@@ -21,4 +21,4 @@ mod contradict;
 mod history;
 
 pub use body::same_body;
-pub use classify::{Class, Write, classify};
+pub use classify::{Class, Write, classify, term};
