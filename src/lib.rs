@@ -9,6 +9,6 @@ pub mod scrub;
 pub mod tape;
 pub mod wire;
 
-pub use harness::{Ground, Operator, Options, World, run};
+pub use harness::{Failure, Ground, Operator, Options, World, run, try_run};
 pub use kubetape_macros::test;
 pub use tape::{Level, Recorder, Tape};

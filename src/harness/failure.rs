@@ -1,5 +1,6 @@
 use super::{
-    Options,
+    Error, Options,
+    error::chain,
     world::{On, World},
 };
 use crate::{
@@ -8,9 +9,45 @@ use crate::{
 };
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::{any::Any, fmt, fmt::Write as _, path::Path, time::Duration};
 
 const WIDTH: usize = 78;
+
+/// Why a scenario did not pass. Its text is the one that a failing test shows.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The operators did not do what the tape says; the whole text of it.
+    Diverged(String),
+    /// The scenario returned this error.
+    Scenario(String),
+    /// The scenario or an operator panicked.
+    Panic(Box<dyn Any + Send>),
+    /// The scenario could not be run.
+    Error(Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Diverged(text) | Self::Scenario(text) => f.write_str(text),
+            Self::Panic(panic) => f.write_str(
+                panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("a panic without a text"),
+            ),
+            Self::Error(error) => f.write_str(&chain(error)),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
 
 /// Ends a wait that took too long: with the divergence that explains it, or with what was waited for.
 pub(super) fn stuck(world: &World, what: &str) -> ! {

@@ -1,7 +1,6 @@
 use super::{
     Error, Mode, Options, Record,
-    error::chain,
-    failure::{Scene, Stuck, render},
+    failure::{Failure, Scene, Stuck, render},
     live::{self, Live},
     mode::Settings,
     replay::Replay,
@@ -55,15 +54,28 @@ where
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
-    let problem = match choose(&options) {
-        Ok(Choice::Replay(path)) => replay(&options, &path, scenario),
-        Ok(Choice::Live { provider, mode, path, settings }) => {
-            on_cluster(&options, provider, &mode, &path, &settings, scenario).map_err(|e| chain(&e)).err()
+    match try_run(options, scenario) {
+        Ok(()) => {}
+        Err(Failure::Panic(panic)) => resume_unwind(panic),
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+/// As [`run`], and gives what went wrong to the caller.
+///
+/// # Errors
+/// Where [`run`] panics.
+pub fn try_run<S, Fut>(options: Options, scenario: S) -> Result<(), Failure>
+where
+    S: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Outcome,
+{
+    match choose(&options)? {
+        Choice::Replay(path) => replay(&options, &path, scenario),
+        Choice::Live { provider, mode, path, settings } => {
+            on_cluster(&options, provider, &mode, &path, &settings, scenario)
         }
-        Err(error) => Some(chain(&error)),
-    };
-    if let Some(text) = problem {
-        panic!("{text}");
     }
 }
 
@@ -89,35 +101,31 @@ fn choose(options: &Options) -> Result<Choice, Error> {
     }
 }
 
-/// Replays the tape; the text of what went wrong, if anything did.
-fn replay<S, Fut>(options: &Options, path: &Path, scenario: S) -> Option<String>
+fn replay<S, Fut>(options: &Options, path: &Path, scenario: S) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut + Send + 'static,
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
-    let tape = match Tape::load(path) {
-        Ok(tape) => tape,
-        Err(source) => return Some(chain(&Error::Tape { path: path.to_owned(), source })),
-    };
+    let tape = Tape::load(path).map_err(|source| Error::Tape { path: path.to_owned(), source })?;
     let player = Player::new(&tape, options.level);
     let place = Arc::new(Mutex::new(String::new()));
     let result = play(options, &tape.header, &player, scenario, place.clone());
     let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let scene = Scene { options, tape: path, player: &player, place: &place };
+    let diverged = |divergence: &Divergence| Failure::Diverged(render(&scene, divergence));
+    // What a scenario saw after a divergence says nothing, so the divergence is told.
+    let earlier = || player.verdict(false, std::time::Duration::ZERO);
     match result {
-        Ok(Played { problem: Some(problem), .. }) => Some(problem),
-        Ok(Played { divergence, .. }) => divergence.map(|divergence| render(&scene, &divergence)),
-        Err(Failed::Stuck(stuck)) => Some(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))),
-        Err(Failed::Panic(panic)) => match player.verdict(false, std::time::Duration::ZERO) {
-            // What the scenario saw after a divergence says nothing.
-            Some(divergence) => Some(render(&scene, &divergence)),
-            None => resume_unwind(panic),
-        },
-        Err(Failed::Stopped(stopped)) => match player.verdict(false, std::time::Duration::ZERO) {
-            Some(divergence) => Some(render(&scene, &divergence)),
-            None => Some(chain(&Error::Stopped(stopped))),
-        },
+        Ok(Played { problem: Some(problem), .. }) => Err(Failure::Scenario(problem)),
+        Ok(Played { divergence, .. }) => divergence.map_or(Ok(()), |divergence| Err(diverged(&divergence))),
+        Err(Failed::Stuck(stuck)) => {
+            Err(Failure::Diverged(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))))
+        }
+        Err(Failed::Panic(panic)) => Err(earlier().map_or(Failure::Panic(panic), |found| diverged(&found))),
+        Err(Failed::Stopped(stopped)) => {
+            Err(earlier().map_or_else(|| Error::Stopped(stopped).into(), |found| diverged(&found)))
+        }
     }
 }
 
@@ -228,7 +236,7 @@ fn on_cluster<S, Fut>(
     path: &Path,
     settings: &Settings,
     scenario: S,
-) -> Result<(), Error>
+) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut + Send + 'static,
     Fut: Future + 'static,
@@ -245,7 +253,7 @@ where
     });
     match thread.join() {
         Ok(result) => result,
-        Err(panic) => resume_unwind(panic),
+        Err(panic) => Err(Failure::Panic(panic)),
     }
 }
 
@@ -256,7 +264,7 @@ async fn in_cluster<S, Fut>(
     path: &Path,
     mut found: live::Found,
     scenario: S,
-) -> Result<(), Error>
+) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut,
     Fut: Future,
@@ -300,10 +308,7 @@ where
     if let Some(part) = recorded.map_err(failed)? {
         keep_tape(&part, path, mode.record, problem.is_some()).map_err(failed)?;
     }
-    if let Some(problem) = problem {
-        panic!("{problem}");
-    }
-    Ok(())
+    problem.map_or(Ok(()), |problem| Err(Failure::Scenario(problem)))
 }
 
 fn begin_tape(
