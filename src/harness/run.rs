@@ -1,9 +1,11 @@
 use super::{
     Error, Mode, Options, Record,
+    calls::Calls,
+    check,
     error::chain,
-    failure::{Scene, Stuck, render},
+    failure::{Scene, Stuck, relative, render},
     live::{self, Live},
-    mode::Settings,
+    mode::{Check, Settings},
     replay::Replay,
     world::{On, World},
 };
@@ -56,7 +58,7 @@ where
     Fut::Output: Outcome,
 {
     let problem = match choose(&options) {
-        Ok(Choice::Replay(path)) => replay(&options, &path, scenario),
+        Ok(Choice::Replay { path, check }) => replay(&options, &path, &check, scenario),
         Ok(Choice::Live { provider, mode, path, settings }) => {
             on_cluster(&options, provider, &mode, &path, &settings, scenario).map_err(|e| chain(&e)).err()
         }
@@ -68,7 +70,7 @@ where
 }
 
 enum Choice {
-    Replay(PathBuf),
+    Replay { path: PathBuf, check: Check },
     Live { provider: Provider, mode: Mode, path: PathBuf, settings: Settings },
 }
 
@@ -77,20 +79,22 @@ fn choose(options: &Options) -> Result<Choice, Error> {
     let settings = Settings::find(&options.package)?;
     let path = options.tape.clone().unwrap_or_else(|| settings.tape(&options.tape_file()));
     match mode.cluster {
-        Some(_) if mode.record == Record::Once && path.exists() => Ok(Choice::Replay(path)),
+        Some(_) if mode.record == Record::Once && path.exists() => {
+            Ok(Choice::Replay { path, check: mode.check })
+        }
         Some(provider) => Ok(Choice::Live { provider, mode, path, settings }),
         None if mode.record != Record::None => Err(Error::Environment {
             variable: "KUBETAPE_CLUSTER",
             value: String::new(),
             known: "envtest, kwok, kind, current (KUBETAPE_RECORD needs a cluster to record on)",
         }),
-        None if path.exists() => Ok(Choice::Replay(path)),
+        None if path.exists() => Ok(Choice::Replay { path, check: mode.check }),
         None => Err(Error::NoTape { path, test: options.test.clone() }),
     }
 }
 
 /// Replays the tape; the text of what went wrong, if anything did.
-fn replay<S, Fut>(options: &Options, path: &Path, scenario: S) -> Option<String>
+fn replay<S, Fut>(options: &Options, path: &Path, check: &Check, scenario: S) -> Option<String>
 where
     S: FnOnce(World) -> Fut + Send + 'static,
     Fut: Future + 'static,
@@ -102,10 +106,15 @@ where
     };
     let player = Player::new(&tape, options.level);
     let place = Arc::new(Mutex::new(String::new()));
-    let result = play(options, &tape.header, &player, scenario, place.clone());
+    let calls = Calls::default();
+    let result = play(options, &tape.header, &player, calls.clone(), scenario, place.clone());
+    if let Some(problem) = check::leave(check, &calls) {
+        return Some(problem);
+    }
     let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let scene = Scene { options, tape: path, player: &player, place: &place };
+    let scene = Scene { options, tape: path, player: &player, calls: &calls, place: &place };
     match result {
+        Ok(Played { problem: None, divergence: None }) => check::again(check, options, &relative(path), &calls),
         Ok(Played { problem: Some(problem), .. }) => Some(problem),
         Ok(Played { divergence, .. }) => divergence.map(|divergence| render(&scene, &divergence)),
         Err(Failed::Stuck(stuck)) => Some(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))),
@@ -136,6 +145,7 @@ fn play<S, Fut>(
     options: &Options,
     header: &Header,
     player: &Player,
+    calls: Calls,
     scenario: S,
     place: Arc<Mutex<String>>,
 ) -> Result<Played, Failed>
@@ -152,7 +162,7 @@ where
     let (player, deadline, namespace) = (player.clone(), options.deadline, header.namespace.clone());
     let run = move || {
         runtime::run(run_options, move |clock, gate| {
-            let replay = Replay { player: player.clone(), clock, gate };
+            let replay = Replay { player: player.clone(), clock, gate, calls };
             let driver: runtime::Driver = Box::new(move |now| match player.quiet(now) {
                 Quiet::Moved => Next::Again,
                 Quiet::Later(at) => Next::At(at),
