@@ -1,11 +1,12 @@
 use super::{
     Error, Options,
+    calls::{Calls, Entry},
     error::chain,
     world::{On, World},
 };
 use crate::{
     entropy::Offset,
-    tape::{Divergence, DivergenceKind, Header, Player, Served, Taped},
+    tape::{DRIVER, Divergence, DivergenceKind, Header, Player, Taped},
 };
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
@@ -82,6 +83,7 @@ pub(super) struct Scene<'a> {
     pub(super) options: &'a Options,
     pub(super) tape: &'a Path,
     pub(super) player: &'a Player,
+    pub(super) calls: &'a Calls,
     pub(super) place: &'a str,
 }
 
@@ -116,7 +118,7 @@ fn head(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header: &H
 }
 
 /// The path as the user would type it.
-fn relative(path: &Path) -> String {
+pub(super) fn relative(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
@@ -214,23 +216,50 @@ fn lines(out: &mut String, old: &Value, new: &Value) {
     let _ = writeln!(out, "────────┴{}", "─".repeat(WIDTH - 9));
 }
 
+/// How many events are shown before the one that diverged.
+const BEFORE: usize = 6;
+
+/// The last things that the operators did and saw; the scenario's own reads say nothing.
 fn before(out: &mut String, scene: &Scene<'_>, divergence: &Divergence) {
-    let served = scene.player.served();
-    let writes: Vec<&Served> = served.iter().collect();
-    let shown = &writes[writes.len().saturating_sub(5)..];
-    if shown.is_empty() {
+    let entries = scene.calls.entries();
+    let shown = |entry: &&Entry| match entry {
+        Entry::Call(call) => call.actor != DRIVER || call.info.verb.is_write(),
+        Entry::Frame(seen) => seen.actor != DRIVER,
+    };
+    let entries: Vec<&Entry> = entries.iter().filter(shown).collect();
+    let entries = &entries[entries.len().saturating_sub(BEFORE)..];
+    if entries.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\nbefore this");
-    for (index, entry) in shown.iter().enumerate() {
-        let last = index + 1 == shown.len() && entry.status == 501;
-        let (mark, status) =
-            if last { ("▸", "diverged".to_owned()) } else { (" ", entry.status.to_string()) };
-        let at = Offset(entry.at).short();
-        let _ =
-            writeln!(out, "{mark} {at:>8}  {:<12} {:<7} {:<40} {status}", entry.by, entry.verb, entry.what);
+    out.push_str("\nbefore this\n");
+    for (index, entry) in entries.iter().enumerate() {
+        let last = index + 1 == entries.len();
+        let line = match entry {
+            Entry::Frame(seen) => {
+                let what = format!("{} {}", seen.event, seen.what);
+                event(' ', seen.at, &seen.actor, "▸ watch", &what, "")
+            }
+            Entry::Call(call) => {
+                let what = call.info.what();
+                let it = last && call.status == 0 && call.actor == divergence.actor;
+                let (mark, status) = match call.status {
+                    0 if it && divergence.came == format!("{} {what}", call.info.verb) => {
+                        ('▸', "diverged".into())
+                    }
+                    0 => (' ', "not answered".into()),
+                    status => (' ', status.to_string()),
+                };
+                event(mark, call.at, &call.actor, call.info.verb.as_str(), &what, &status)
+            }
+        };
+        out.push_str(&line);
     }
-    let _ = divergence;
+}
+
+fn event(mark: char, at: Duration, actor: &str, verb: &str, what: &str, end: &str) -> String {
+    let at = Offset(at).short();
+    let line = format!("{mark} {at:>8}  {actor:<12} {verb:<7} {what:<44} {end}");
+    line.trim_end().to_owned() + "\n"
 }
 
 fn remedies(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header: &Header) {

@@ -110,7 +110,7 @@ fn is_effective(write: &Write, last: &Write, versions: &Versions<'_>, all: &[Wri
 }
 
 /// Who holds a Lease and for the how manieth time: what a renewal leaves as it is. `None` for other objects.
-pub fn term(key: &ObjectKey, body: &Value) -> Option<(Value, Value)> {
+pub(crate) fn term(key: &ObjectKey, body: &Value) -> Option<(Value, Value)> {
     let lease = key.group == "coordination.k8s.io" && key.plural == "leases";
     let spec = body.get("spec").filter(|_| lease)?;
     let field = |name| spec.get(name).cloned().unwrap_or_default();
