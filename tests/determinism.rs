@@ -34,10 +34,13 @@ impl Case {
         };
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("recordings").join(tape);
         let (give, take) = mpsc::channel();
-        kubetape::run(Options::new(name, env!("CARGO_MANIFEST_DIR")).tape(path), async move |world: World| {
-            self.play(world.clone()).await;
-            give.send(world.requests().join("\n")).unwrap();
-        });
+        kubetape::run(
+            Options::new(name, env!("CARGO_MANIFEST_DIR")).tape(path),
+            async move |world: World| {
+                self.play(world.clone()).await;
+                give.send(world.requests().join("\n")).unwrap();
+            },
+        );
         take.recv().unwrap()
     }
 

@@ -57,7 +57,9 @@ fn stable(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let line = match line.split_once(".rs:") {
-            Some((before, after)) => format!("{before}.rs:N{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+            Some((before, after)) => {
+                format!("{before}.rs:N{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+            }
             None => line.to_owned(),
         };
         out += line.trim_end();
@@ -67,7 +69,10 @@ fn stable(text: &str) -> String {
 }
 
 /// A client whose write bodies go through `edit`; it gets method, path and body.
-fn edited(client: Client, edit: impl Fn(&str, &str, String) -> String + Clone + Send + Sync + 'static) -> Client {
+fn edited(
+    client: Client,
+    edit: impl Fn(&str, &str, String) -> String + Clone + Send + Sync + 'static,
+) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: http::Request<Body>| {
         let (client, edit) = (client.clone(), edit.clone());
@@ -98,7 +103,9 @@ async fn beside(client: Client, work: impl Future<Output = ()>) {
 #[test]
 fn a_different_body() {
     let text = failure("a_different_body", |client| {
-        echo::run(edited(client, |_, _, body| body.replace("inanimate/echo-server", "inanimate/echo-server:2")))
+        echo::run(edited(client, |_, _, body| {
+            body.replace("inanimate/echo-server", "inanimate/echo-server:2")
+        }))
     });
     insta::assert_snapshot!(text);
 }
@@ -165,7 +172,11 @@ fn a_read_without_an_answer() {
 fn a_wrong_last_status() {
     let text = failure("a_wrong_last_status", |client| {
         echo::run(edited(client, |_, path, body| {
-            if path.ends_with("/status") { body.replace("\"readyReplicas\":3", "\"readyReplicas\":4") } else { body }
+            if path.ends_with("/status") {
+                body.replace("\"readyReplicas\":3", "\"readyReplicas\":4")
+            } else {
+                body
+            }
         }))
     });
     insta::assert_snapshot!(text);

@@ -12,7 +12,9 @@ use std::{
 
 fn options(test: &str) -> Options {
     let tape = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tapes/echo-bare.ktape");
-    Options::new(&format!("nondeterminism::{test}"), env!("CARGO_MANIFEST_DIR")).tape(tape).level(Level::Lenient)
+    Options::new(&format!("nondeterminism::{test}"), env!("CARGO_MANIFEST_DIR"))
+        .tape(tape)
+        .level(Level::Lenient)
 }
 
 /// An operator that asks for objects by the number of its process.
@@ -48,7 +50,9 @@ fn the_check_finds_it() {
     let output = checked("depends_on_its_process");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{text}");
-    for part in ["Two runs of this test differ", "▸ here ", "▸ child", "labelSelector=process", "likely causes"] {
+    for part in
+        ["Two runs of this test differ", "▸ here ", "▸ child", "labelSelector=process", "likely causes"]
+    {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
 }

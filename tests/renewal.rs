@@ -47,7 +47,10 @@ where
 /// How many watches of Echoes and how many lists of them an operator made.
 fn watches_and_lists(requests: &[String]) -> (usize, usize) {
     let of_echoes = || requests.iter().filter(|line| line.contains("/echoes?") && line.contains("  echo  "));
-    (of_echoes().filter(|line| line.contains("  watch  ")).count(), of_echoes().filter(|line| line.contains("  list  ")).count())
+    (
+        of_echoes().filter(|line| line.contains("  watch  ")).count(),
+        of_echoes().filter(|line| line.contains("  list  ")).count(),
+    )
 }
 
 /// What an informer told, in short.
@@ -113,7 +116,10 @@ fn metadata_is_watched_too() {
     let seen = Told::default();
     let to = seen.clone();
     ten_minutes_more("metadata_is_watched_too", move |client| {
-        tell(to.clone(), metadata_watcher(Api::<Deployment>::default_namespaced(client), watcher::Config::default()))
+        tell(
+            to.clone(),
+            metadata_watcher(Api::<Deployment>::default_namespaced(client), watcher::Config::default()),
+        )
     });
     let seen = told(&seen);
     assert!(seen.iter().any(|event| event == "apply") && seen.last().unwrap() == "delete", "{seen:?}");

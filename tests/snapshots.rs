@@ -34,7 +34,8 @@ async fn what_a_myapp_becomes(world: World) {
     world.until("shop", myapps::ready(2)).await;
     world.settle().await;
 
-    let objects = world.objects().kinds::<(Deployment, Service, myapp::MyApp)>().redact("status.conditions[].message");
+    let objects =
+        world.objects().kinds::<(Deployment, Service, myapp::MyApp)>().redact("status.conditions[].message");
     kubetape::assert_cluster_snapshot!(objects.collect().await);
     kubetape::assert_trace_snapshot!(world.trace(), @r"
     myapp  apply  deployments.apps shop  201

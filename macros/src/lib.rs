@@ -77,7 +77,12 @@ impl Arguments {
                     "strict" => "Strict",
                     "semantic" => "Semantic",
                     "lenient" => "Lenient",
-                    _ => return Err(syn::Error::new(text.span(), "one of \"strict\", \"semantic\", \"lenient\"")),
+                    _ => {
+                        return Err(syn::Error::new(
+                            text.span(),
+                            "one of \"strict\", \"semantic\", \"lenient\"",
+                        ));
+                    }
                 };
                 self.level = Some(Ident::new(level, text.span()));
             }
@@ -134,7 +139,8 @@ fn options(arguments: &Arguments, name: &Ident) -> proc_macro2::TokenStream {
     let crds = arguments.crds.iter().map(|crd| quote!(.crd::<#crd>()));
     let bare = arguments.bare.then(|| quote!(.bare()));
     let cluster = arguments.cluster.then(|| quote!(.needs_cluster()));
-    let tape = arguments.tape.iter().map(|tape| quote!(.tape(concat!(env!("CARGO_MANIFEST_DIR"), "/", #tape))));
+    let tape =
+        arguments.tape.iter().map(|tape| quote!(.tape(concat!(env!("CARGO_MANIFEST_DIR"), "/", #tape))));
     let level = arguments.level.iter().map(|level| quote!(.level(::kubetape::Level::#level)));
     let deadline =
         arguments.deadline.iter().map(|s| quote!(.deadline(::core::time::Duration::from_secs(#s))));

@@ -77,7 +77,11 @@ impl Calls {
 
     fn seen(&self, at: Duration, actor: &str, of: &RequestInfo, frame: &Frame) {
         let text = |key: &str| frame.object.pointer(key).and_then(Value::as_str).map(str::to_owned);
-        let named = RequestInfo { name: text("/metadata/name"), namespace: text("/metadata/namespace"), ..of.clone() };
+        let named = RequestInfo {
+            name: text("/metadata/name"),
+            namespace: text("/metadata/namespace"),
+            ..of.clone()
+        };
         let seen = Seen { at, actor: actor.to_owned(), event: frame.event, what: named.what() };
         self.lock().push(Entry::Frame(seen));
     }
@@ -91,7 +95,14 @@ impl Calls {
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = crate::entropy::Offset(self.at);
-        write!(f, "+{at}  {}  {}  {}  {}", self.actor, self.info.verb, self.info.path_and_query(), self.status)?;
+        write!(
+            f,
+            "+{at}  {}  {}  {}  {}",
+            self.actor,
+            self.info.verb,
+            self.info.path_and_query(),
+            self.status
+        )?;
         if self.body.is_empty() { Ok(()) } else { write!(f, "  {}", String::from_utf8_lossy(&self.body)) }
     }
 }

@@ -64,10 +64,18 @@ fn difference(test: &str, tape: &str, here: &[String], child: &[String]) -> Opti
     let first = (0..longest).find(|line| here.get(*line) != child.get(*line))?;
     let (ours, theirs) = (here.get(first).map(String::as_str), child.get(first).map(String::as_str));
     let from = ours.zip(theirs).map_or(0, |(a, b)| common(a, b));
-    let mut out = String::from("\nTwo runs of this test differ: the one in this process, and one in a child of it.\n\n");
+    let mut out = String::from(
+        "\nTwo runs of this test differ: the one in this process, and one in a child of it.\n\n",
+    );
     // Writing to a String cannot fail.
     let _ = writeln!(out, "test    {test}\ntape    {tape}");
-    let _ = writeln!(out, "at      request {} of {} here, of {} in the child\n", first + 1, here.len(), child.len());
+    let _ = writeln!(
+        out,
+        "at      request {} of {} here, of {} in the child\n",
+        first + 1,
+        here.len(),
+        child.len()
+    );
     for line in &here[first.saturating_sub(3)..first] {
         let _ = writeln!(out, "  both   {}", window(line, 0));
     }

@@ -1,7 +1,7 @@
 use super::{
     Options,
     calls::Calls,
-    past::before,
+    past::{before, came},
     world::{On, World},
 };
 use crate::{
@@ -18,7 +18,8 @@ const WIDTH: usize = 78;
 pub(super) fn stuck(world: &World, what: &str) -> ! {
     let place = world.place();
     let mut text = format!("timed out at {place}: waited until {what}\n");
-    let ended = world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
+    let ended =
+        world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
     if !ended.is_empty() {
         text += &format!("\noperators that no longer run: {}\n", ended.join(", "));
     }
@@ -27,7 +28,8 @@ pub(super) fn stuck(world: &World, what: &str) -> ! {
         if let Some(divergence) = replay.player.stuck(now) {
             std::panic::panic_any(Stuck { divergence: Box::new(divergence), text });
         }
-        text += "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
+        text +=
+            "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
     } else {
         text += "\nraise the deadline with `deadline = \"…\"`, or look at the operator's log above";
     }
@@ -52,13 +54,19 @@ pub(super) struct Scene<'a> {
 /// The whole text of a divergence.
 pub(super) fn render(scene: &Scene<'_>, divergence: &Divergence) -> String {
     let header = scene.player.header();
-    let divergence = &of_operators(divergence);
+    let mut past = String::new();
+    before(&mut past, scene.calls, divergence, &header.namespace);
+    let mut divergence = of_operators(divergence);
+    if let Some(came) = came(scene.calls, &divergence, &header.namespace) {
+        divergence.came = came;
+    }
+    let divergence = &divergence;
     let mut out = format!("\n{}\n", title(" tape diverged "));
     // Writing to a String cannot fail.
     let _ = head(&mut out, scene, divergence, &header);
     let _ = writeln!(out, "\n{}\n", divergence.headline());
     let _ = body(&mut out, divergence);
-    before(&mut out, scene.calls, divergence, &header.namespace);
+    out += &past;
     remedies(&mut out, scene, divergence, &header);
     out += "\n";
     out += &divergence.summary();
@@ -200,7 +208,8 @@ fn remedies(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header
     let tape = relative(scene.tape);
     let source = if header.source.is_empty() { "envtest" } else { &header.source };
     let test = &scene.options.test;
-    let again = format!("KUBETAPE_CLUSTER={source} KUBETAPE_RECORD=all cargo test {test} -- --include-ignored");
+    let again =
+        format!("KUBETAPE_CLUSTER={source} KUBETAPE_RECORD=all cargo test {test} -- --include-ignored");
     let _ = match divergence.kind {
         DivergenceKind::NoAnswer => writeln!(out, "\nrecord it    {again}"),
         _ => writeln!(out, "\nintended?    {again}"),

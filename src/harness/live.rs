@@ -44,7 +44,8 @@ impl Live {
     pub(super) fn client(&self, actor: &str, fuse: Option<Arc<AtomicBool>>) -> Client {
         let mut config = self.config.clone();
         config.default_retry = false;
-        let builder = ClientBuilder::try_from(config).expect("a configuration that made a client makes another");
+        let builder =
+            ClientBuilder::try_from(config).expect("a configuration that made a client makes another");
         let fused = Fuse(fuse);
         let activity = self.activity.layer(actor);
         let retry = RetryLayer::new(RetryPolicy::server_retry());
@@ -80,7 +81,12 @@ impl Live {
 }
 
 /// The cluster of this process, started at the first scenario that needs one. Its watchdog ends it.
-pub(super) fn shared(provider: Provider, mode: &Mode, options: &Options, allowed: &[String]) -> Result<Config, Error> {
+pub(super) fn shared(
+    provider: Provider,
+    mode: &Mode,
+    options: &Options,
+    allowed: &[String],
+) -> Result<Config, Error> {
     static FULL: Mutex<Option<Cluster>> = Mutex::new(None);
     static BARE: Mutex<Option<Cluster>> = Mutex::new(None);
     let (slot, name) = if options.bare { (&BARE, "kubetape-bare") } else { (&FULL, "kubetape") };
@@ -114,7 +120,12 @@ fn plan(provider: Provider, mode: &Mode, options: &Options, allowed: &[String]) 
 }
 
 /// Makes the namespace and the CRDs of a scenario; what an earlier run left there goes first.
-pub(super) async fn prepare(client: &Client, namespace: &str, crds: &[Value], bare: bool) -> Result<(), Error> {
+pub(super) async fn prepare(
+    client: &Client,
+    namespace: &str,
+    crds: &[Value],
+    bare: bool,
+) -> Result<(), Error> {
     let failed = |what: &str| {
         let what = what.to_owned();
         move |source| Error::Prepare { what, source: Box::new(source) }
@@ -124,15 +135,22 @@ pub(super) async fn prepare(client: &Client, namespace: &str, crds: &[Value], ba
     }
     clean(client, namespace, crds).await.map_err(failed("delete the namespace of an earlier run"))?;
     let namespaces: Api<DynamicObject> = Api::all_with(client.clone(), &resource("", "v1", "Namespace"));
-    let object = DynamicObject::new(namespace, &resource("", "v1", "Namespace"))
-        .data(json!({}))
-        .within_kubetape();
-    namespaces.create(&PostParams::default(), &object).await.map_err(failed("create the scenario's namespace"))?;
+    let object =
+        DynamicObject::new(namespace, &resource("", "v1", "Namespace")).data(json!({})).within_kubetape();
+    namespaces
+        .create(&PostParams::default(), &object)
+        .await
+        .map_err(failed("create the scenario's namespace"))?;
     if !bare {
         let accounts: Api<DynamicObject> =
             Api::namespaced_with(client.clone(), namespace, &resource("", "v1", "ServiceAccount"));
         for _ in 0..200 {
-            if accounts.get_opt("default").await.map_err(failed("look for the default ServiceAccount"))?.is_some() {
+            if accounts
+                .get_opt("default")
+                .await
+                .map_err(failed("look for the default ServiceAccount"))?
+                .is_some()
+            {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -199,7 +217,11 @@ async fn unfinalize(client: &Client, namespace: &str, crd: &Value) -> kube::Resu
     if text("/spec/scope") != "Namespaced" {
         return Ok(());
     }
-    let gvk = GroupVersionKind::gvk(&text("/spec/group"), &text("/spec/versions/0/name"), &text("/spec/names/kind"));
+    let gvk = GroupVersionKind::gvk(
+        &text("/spec/group"),
+        &text("/spec/versions/0/name"),
+        &text("/spec/names/kind"),
+    );
     let types = ApiResource::from_gvk_with_plural(&gvk, &text("/spec/names/plural"));
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &types);
     for object in api.list(&ListParams::default()).await?.items {

@@ -132,8 +132,8 @@ impl Settings {
         for folder in package.ancestors() {
             let path = folder.join(".config/kubetape.toml");
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
-            let settings: Self =
-                toml::from_str(&text).map_err(|e| Error::Settings { path: path.clone(), why: e.to_string() })?;
+            let settings: Self = toml::from_str(&text)
+                .map_err(|e| Error::Settings { path: path.clone(), why: e.to_string() })?;
             return Ok(Self { root: folder.to_owned(), ..settings });
         }
         Ok(Self { root: package.to_owned(), ..Self::default() })

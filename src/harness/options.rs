@@ -114,7 +114,8 @@ impl Options {
         use sha2::{Digest, Sha256};
         let hash = Sha256::digest(self.scenario());
         let hash: String = hash.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
-        let slug: String = self.test.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(45).collect();
+        let slug: String =
+            self.test.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(45).collect();
         format!("kt-{}-{hash}", slug.to_ascii_lowercase().trim_matches('-'))
     }
 }

@@ -114,7 +114,9 @@ where
     let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let scene = Scene { options, tape: path, player: &player, calls: &calls, place: &place };
     match result {
-        Ok(Played { problem: None, divergence: None }) => check::again(check, options, &relative(path), &calls),
+        Ok(Played { problem: None, divergence: None }) => {
+            check::again(check, options, &relative(path), &calls)
+        }
         Ok(Played { problem: Some(problem), .. }) => Some(problem),
         Ok(Played { divergence, .. }) => divergence.map(|divergence| render(&scene, &divergence)),
         Err(Failed::Stuck(stuck)) => Some(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))),
@@ -284,7 +286,11 @@ where
         Record::None => None,
         _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
     };
-    let world = World::new(On::Cluster(Live::new(config, provider, recorder.clone())), namespace.clone(), options.deadline);
+    let world = World::new(
+        On::Cluster(Live::new(config, provider, recorder.clone())),
+        namespace.clone(),
+        options.deadline,
+    );
     let result = futures::FutureExt::catch_unwind(AssertUnwindSafe(scenario(world.clone()))).await;
     let end = match &result {
         Ok(_) => "ok",
@@ -293,7 +299,9 @@ where
     let recorded = recorder.map(|recorder| recorder.finish_as(end)).transpose();
     end_operators(&world).await;
     if !mode.keep {
-        live::clean(&setup, &namespace, &options.crds).await.map_err(prepare("delete the scenario's namespace"))?;
+        live::clean(&setup, &namespace, &options.crds)
+            .await
+            .map_err(prepare("delete the scenario's namespace"))?;
     }
     let failed = |source| Error::Tape { path: path.to_owned(), source };
     let problem = match result {

@@ -1,7 +1,4 @@
-use super::{
-    calls::Call,
-    world::World,
-};
+use super::{calls::Call, world::World};
 use crate::{
     tape::{DRIVER, same_body},
     wire::{RequestInfo, Verb},
@@ -154,7 +151,9 @@ impl<'a> Fold<'a> {
 
 fn is_repeat(last: &Call, call: &Call, body_of_call: &Value) -> bool {
     let generated = body_of_call.pointer("/metadata/generateName").is_some() && call.info.name.is_none();
-    let query = |call: &Call| call.info.query.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeSet<_>>();
+    let query = |call: &Call| {
+        call.info.query.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeSet<_>>()
+    };
     call.status != 201
         && !generated
         && last.info.verb == call.info.verb
@@ -182,7 +181,11 @@ pub(super) fn body(call: &Call) -> Value {
 fn name(info: &RequestInfo, body: &Value) -> String {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str);
     let generated = || text("/metadata/generateName").map(|prefix| format!("{prefix}*"));
-    info.name.clone().or_else(|| text("/metadata/name").map(str::to_owned)).or_else(generated).unwrap_or_default()
+    info.name
+        .clone()
+        .or_else(|| text("/metadata/name").map(str::to_owned))
+        .or_else(generated)
+        .unwrap_or_default()
 }
 
 /// `deployments.apps hello status`, with the namespace where it is not the scenario's.

@@ -111,7 +111,10 @@ impl World {
         Fut: Future + Send + 'static,
     {
         let taken = name == DRIVER || self.operators().iter().any(|operator| operator.name() == name);
-        assert!(!taken, "there is an actor named {name:?} already; name this one with `world.run_as(\"…\", run)`");
+        assert!(
+            !taken,
+            "there is an actor named {name:?} already; name this one with `world.run_as(\"…\", run)`"
+        );
         let operator = Operator::new(self.clone(), name, run);
         self.operators().push(operator.clone());
         operator

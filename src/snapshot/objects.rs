@@ -40,7 +40,10 @@ impl Kind {
         K: Resource<DynamicType = ()>,
         K::Scope: 'static,
     {
-        Self { types: ApiResource::erase::<K>(&()), cluster: TypeId::of::<K::Scope>() == TypeId::of::<ClusterResourceScope>() }
+        Self {
+            types: ApiResource::erase::<K>(&()),
+            cluster: TypeId::of::<K::Scope>() == TypeId::of::<ClusterResourceScope>(),
+        }
     }
 }
 
@@ -157,7 +160,9 @@ impl ObjectsOf {
         };
         let params = ListParams { label_selector: self.labels.clone(), ..ListParams::default() };
         let list = self.world.done(api.list(&params).await);
-        let everywhere = |object: &DynamicObject| kind.types.kind == "ConfigMap" && object.name_any() == "kube-root-ca.crt";
+        let everywhere = |object: &DynamicObject| {
+            kind.types.kind == "ConfigMap" && object.name_any() == "kube-root-ca.crt"
+        };
         let objects = list.items.into_iter().filter(|object| !everywhere(object));
         objects.map(|object| typed(&object, &kind.types)).collect()
     }

@@ -49,7 +49,9 @@ pub(super) fn settled(mut objects: Vec<Value>, namespace: &str, redacted: &[Path
     }
     let names = Names::of(&objects, namespace);
     objects.iter_mut().for_each(|object| names.apply(object));
-    objects.sort_by_cached_key(|object| (text(object, "/kind"), text(object, "/metadata/name"), object.to_string()));
+    objects.sort_by_cached_key(|object| {
+        (text(object, "/kind"), text(object, "/metadata/name"), object.to_string())
+    });
     objects
 }
 

@@ -103,7 +103,9 @@ async fn contest(world: &World) {
 async fn refuse(world: &World) {
     let patch = Patch::Merge(json!({"spec": {"spec": "another"}}));
     let refused = world.api::<MyApp>().patch("shop", &PatchParams::default(), &patch).await;
-    let Err(kube::Error::Api(status)) = refused else { panic!("an immutable field was changed: {refused:?}") };
+    let Err(kube::Error::Api(status)) = refused else {
+        panic!("an immutable field was changed: {refused:?}")
+    };
     assert_eq!(status.code, 422);
     assert!(status.message.contains("spec is immutable"), "{}", status.message);
 }
