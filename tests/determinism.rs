@@ -1,4 +1,5 @@
 //! The same tape, the same requests: in one process, in threads side by side, in processes of their own.
+#![allow(clippy::unwrap_used, reason = "what a test needs is there")]
 
 mod scenarios;
 

@@ -1,4 +1,5 @@
 //! What a person reads when an operator does not do what the tape says: the whole text.
+#![allow(clippy::unwrap_used, reason = "what a test needs is there")]
 
 mod scenarios;
 

@@ -1,4 +1,5 @@
 //! Watches on a tape as kube makes them: they end after a while, are taken up again, and list anew.
+#![allow(clippy::unwrap_used, reason = "what a test needs is there")]
 
 mod scenarios;
 
@@ -7,7 +8,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, Client,
     runtime::{
-        WatchStreamExt, metadata_watcher, reflector,
+        WatchStreamExt, reflector,
         watcher::{self, Event, watcher},
     },
 };
@@ -112,13 +113,17 @@ fn a_streaming_list_sees_the_same_life() {
 }
 
 #[test]
+#[allow(deprecated, reason = "operators of today call it")]
 fn metadata_is_watched_too() {
     let seen = Told::default();
     let to = seen.clone();
     ten_minutes_more("metadata_is_watched_too", move |client| {
         tell(
             to.clone(),
-            metadata_watcher(Api::<Deployment>::default_namespaced(client), watcher::Config::default()),
+            kube::runtime::metadata_watcher(
+                Api::<Deployment>::default_namespaced(client),
+                watcher::Config::default(),
+            ),
         )
     });
     let seen = told(&seen);

@@ -287,7 +287,7 @@ where
         _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
     };
     let world = World::new(
-        On::Cluster(Live::new(config, provider, recorder.clone())),
+        On::Cluster(Box::new(Live::new(config, provider, recorder.clone()))),
         namespace.clone(),
         options.deadline,
     );
