@@ -1,4 +1,5 @@
 //! `KUBETAPE_CHECK=determinism` finds an operator that does something else in every process.
+#![allow(clippy::unwrap_used, reason = "what a test needs is there")]
 
 mod scenarios;
 

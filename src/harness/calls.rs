@@ -17,7 +17,7 @@ pub(super) struct Calls(Arc<Mutex<Vec<Entry>>>);
 /// One line of the log.
 #[derive(Clone, Debug)]
 pub(super) enum Entry {
-    Call(Call),
+    Call(Box<Call>),
     Frame(Seen),
 }
 
@@ -50,7 +50,7 @@ impl Calls {
     /// The requests alone.
     pub(super) fn calls(&self) -> Vec<Call> {
         let call = |entry: &Entry| match entry {
-            Entry::Call(call) => Some(call.clone()),
+            Entry::Call(call) => Some((**call).clone()),
             Entry::Frame(_) => None,
         };
         self.lock().iter().filter_map(call).collect()
@@ -65,7 +65,7 @@ impl Calls {
     pub(super) fn sent(&self, at: Duration, actor: &str, info: &RequestInfo, body: &Bytes) -> usize {
         let call = Call { at, actor: actor.to_owned(), info: info.clone(), body: body.clone(), status: 0 };
         let mut entries = self.lock();
-        entries.push(Entry::Call(call));
+        entries.push(Entry::Call(Box::new(call)));
         entries.len() - 1
     }
 

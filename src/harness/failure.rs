@@ -1,7 +1,8 @@
 use super::{
     Error, Options,
-    calls::{Calls, Entry},
+    calls::Calls,
     error::chain,
+    past::{before, came},
     world::{On, World},
 };
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
-use std::{any::Any, fmt, fmt::Write as _, path::Path, time::Duration};
+use std::{any::Any, fmt, fmt::Write as _, path::Path};
 
 const WIDTH: usize = 78;
 
@@ -90,14 +91,38 @@ pub(super) struct Scene<'a> {
 /// The whole text of a divergence.
 pub(super) fn render(scene: &Scene<'_>, divergence: &Divergence) -> String {
     let header = scene.player.header();
+    let mut past = String::new();
+    before(&mut past, scene.calls, divergence, &header.namespace);
+    let mut divergence = of_operators(divergence);
+    if let Some(came) = came(scene.calls, &divergence, &header.namespace) {
+        divergence.came = came;
+    }
+    let divergence = &divergence;
     let mut out = format!("\n{}\n", title(" tape diverged "));
     // Writing to a String cannot fail.
     let _ = head(&mut out, scene, divergence, &header);
     let _ = writeln!(out, "\n{}\n", divergence.headline());
     let _ = body(&mut out, divergence);
-    before(&mut out, scene, divergence);
+    out += &past;
     remedies(&mut out, scene, divergence, &header);
-    out + "\n" + &divergence.summary()
+    out += "\n";
+    out += &divergence.summary();
+    at_home(&out, &header.namespace)
+}
+
+/// The scenario's own steps come after what it waits for: that they have not come yet says nothing.
+fn of_operators(divergence: &Divergence) -> Divergence {
+    let mut divergence = divergence.clone();
+    if divergence.missing.iter().any(|taped| taped.actor != DRIVER) {
+        divergence.missing.retain(|taped| taped.actor != DRIVER);
+    }
+    divergence
+}
+
+/// Objects are in the scenario's namespace unless said otherwise.
+fn at_home(text: &str, namespace: &str) -> String {
+    let text = text.replace(&format!(" {namespace}/"), " ");
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 fn title(text: &str) -> String {
@@ -216,52 +241,6 @@ fn lines(out: &mut String, old: &Value, new: &Value) {
     let _ = writeln!(out, "────────┴{}", "─".repeat(WIDTH - 9));
 }
 
-/// How many events are shown before the one that diverged.
-const BEFORE: usize = 6;
-
-/// The last things that the operators did and saw; the scenario's own reads say nothing.
-fn before(out: &mut String, scene: &Scene<'_>, divergence: &Divergence) {
-    let entries = scene.calls.entries();
-    let shown = |entry: &&Entry| match entry {
-        Entry::Call(call) => call.actor != DRIVER || call.info.verb.is_write(),
-        Entry::Frame(seen) => seen.actor != DRIVER,
-    };
-    let entries: Vec<&Entry> = entries.iter().filter(shown).collect();
-    let entries = &entries[entries.len().saturating_sub(BEFORE)..];
-    if entries.is_empty() {
-        return;
-    }
-    out.push_str("\nbefore this\n");
-    for (index, entry) in entries.iter().enumerate() {
-        let last = index + 1 == entries.len();
-        let line = match entry {
-            Entry::Frame(seen) => {
-                let what = format!("{} {}", seen.event, seen.what);
-                event(' ', seen.at, &seen.actor, "▸ watch", &what, "")
-            }
-            Entry::Call(call) => {
-                let what = call.info.what();
-                let it = last && call.status == 0 && call.actor == divergence.actor;
-                let (mark, status) = match call.status {
-                    0 if it && divergence.came == format!("{} {what}", call.info.verb) => {
-                        ('▸', "diverged".into())
-                    }
-                    0 => (' ', "not answered".into()),
-                    status => (' ', status.to_string()),
-                };
-                event(mark, call.at, &call.actor, call.info.verb.as_str(), &what, &status)
-            }
-        };
-        out.push_str(&line);
-    }
-}
-
-fn event(mark: char, at: Duration, actor: &str, verb: &str, what: &str, end: &str) -> String {
-    let at = Offset(at).short();
-    let line = format!("{mark} {at:>8}  {actor:<12} {verb:<7} {what:<44} {end}");
-    line.trim_end().to_owned() + "\n"
-}
-
 fn remedies(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header: &Header) {
     let tape = relative(scene.tape);
     let source = if header.source.is_empty() { "envtest" } else { &header.source };
@@ -276,7 +255,7 @@ fn remedies(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header
         let (from, to) = (taped.n.saturating_sub(6).max(1), taped.n + 4);
         let _ = writeln!(out, "not sure?    kubetape show {tape} --range {from}..{to} --bodies");
     }
-    if matches!(divergence.kind, DivergenceKind::Missing) && divergence.at > Duration::from_secs(60) {
+    if matches!(divergence.kind, DivergenceKind::Missing) && !divergence.waiting.is_empty() {
         let _ = writeln!(out, "too early?   give the scenario a longer `deadline`");
     }
 }

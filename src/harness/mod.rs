@@ -15,6 +15,7 @@ mod live;
 mod mode;
 mod operator;
 mod options;
+mod past;
 mod replay;
 mod run;
 mod trace;

@@ -297,7 +297,7 @@ where
         _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
     };
     let world = World::new(
-        On::Cluster(Live::new(found, provider, recorder.clone())),
+        On::Cluster(Box::new(Live::new(found, provider, recorder.clone()))),
         namespace.clone(),
         options.deadline,
     );

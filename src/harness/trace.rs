@@ -172,7 +172,7 @@ fn is_background(info: &RequestInfo) -> bool {
     })
 }
 
-fn body(call: &Call) -> Value {
+pub(super) fn body(call: &Call) -> Value {
     let text = || Value::String(String::from_utf8_lossy(&call.body).into_owned());
     serde_json::from_slice(&call.body).unwrap_or_else(|_| text())
 }
@@ -189,7 +189,7 @@ fn name(info: &RequestInfo, body: &Value) -> String {
 }
 
 /// `deployments.apps hello status`, with the namespace where it is not the scenario's.
-fn what(info: &RequestInfo, body: &Value, home: &str) -> String {
+pub(super) fn what(info: &RequestInfo, body: &Value, home: &str) -> String {
     let Some(resource) = &info.resource else { return info.path.clone() };
     let name = name(info, body);
     let place = match info.namespace.as_deref().filter(|namespace| *namespace != home) {

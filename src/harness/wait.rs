@@ -6,11 +6,7 @@ use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Resource,
-    runtime::{
-        WatchStreamExt,
-        wait::Condition,
-        watcher::{self, watch_object},
-    },
+    runtime::{WatchStreamExt, wait::Condition, watcher::watch_object},
 };
 use serde::de::DeserializeOwned;
 use std::{fmt::Debug, future::Future, panic::Location, sync::Arc, time::Duration};
@@ -85,16 +81,13 @@ impl World {
             // A client of its own back-off: the scenario's waits must not add jitter of theirs.
             let mut states = watch_object(api, name).default_backoff().boxed();
             loop {
-                match states.try_next().await {
-                    Ok(Some(state)) => {
-                        if condition.matches_object(state.as_ref()) {
-                            return state;
-                        }
-                        *seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                            Some(format!("{state:#?}"));
+                // The watcher goes on by itself after an error.
+                if let Ok(Some(state)) = states.try_next().await {
+                    if condition.matches_object(state.as_ref()) {
+                        return state;
                     }
-                    // The watcher goes on by itself after an error.
-                    Err(watcher::Error::NoResourceVersion) | Ok(None) | Err(_) => {}
+                    *seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+                        state.map(|state| format!("{state:#?}"));
                 }
             }
         };

@@ -42,7 +42,7 @@ pub(super) struct Inner {
 
 pub(super) enum On {
     Tape(Replay),
-    Cluster(Live),
+    Cluster(Box<Live>),
 }
 
 impl World {

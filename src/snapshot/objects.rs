@@ -59,11 +59,11 @@ impl Kind {
 /// | names that the server made, and what refers to them | `$name(web-7d9c-,1)` |
 /// | the scenario's namespace | `$ns` |
 /// | node names, `kubernetes.io/hostname` | `$node` |
-/// | addresses of Pods, nodes and Services | `$ip` |
+/// | addresses of Pods and Services, one for all families | `$ip` |
 /// | node ports | `$port` |
 /// | ids of containers and images that the kubelet made up | `$id` |
 ///
-/// `metadata.managedFields`, `status.collisionCount` and the annotations by which the Deployment controller counts
+/// `metadata.managedFields`, `status.collisionCount`, `status.hostIP`, `status.hostIPs` and the annotations by which the Deployment controller counts
 /// (`deployment.kubernetes.io/revision` and its like) are left out; so are the ConfigMaps that every namespace has.
 /// Conditions are ordered by type. For more, there is [`ObjectsOf::redact`].
 #[derive(Clone, Debug, PartialEq)]

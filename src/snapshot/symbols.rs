@@ -4,22 +4,23 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What says more about the way than about the result, or counts what happened on it.
-const DROPPED: [&str; 6] = [
+const DROPPED: [&str; 8] = [
     "metadata.managedFields",
     "metadata.annotations[deployment.kubernetes.io/revision]",
     "metadata.annotations[deployment.kubernetes.io/revision-history]",
     "metadata.annotations[deployment.kubernetes.io/desired-replicas]",
     "metadata.annotations[deployment.kubernetes.io/max-replicas]",
     "status.collisionCount",
+    // Whether nodes have addresses, and of how many families, is the ground's affair.
+    "status.hostIP",
+    "status.hostIPs",
 ];
 
 /// Keys whose text values are different on every cluster, and what stands for them.
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 14] = [
     ("resourceVersion", "$rv"),
     ("nodeName", "$node"),
     ("kubernetes.io/hostname", "$node"),
-    ("hostIP", "$ip"),
-    ("hostIPs", "$ip"),
     ("podIP", "$ip"),
     ("podIPs", "$ip"),
     ("clusterIP", "$ip"),
@@ -145,10 +146,13 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Puts a symbol in the place of every text or number.
+/// Puts a symbol in the place of every text or number; one stands for a whole list.
 fn fill(value: &mut Value, symbol: &str) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| fill(item, symbol)),
+        Value::Array(items) => {
+            items.truncate(1);
+            items.iter_mut().for_each(|item| fill(item, symbol));
+        }
         Value::Object(map) => map.values_mut().for_each(|value| fill(value, symbol)),
         Value::Null => {}
         _ => *value = symbol.into(),
