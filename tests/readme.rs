@@ -44,7 +44,7 @@ const HERE: &str = include_str!("readme.rs");
 fn blocks(language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let parts = README.split(&fence).skip(1);
-    parts.map(|part| flat(part.split("```").next().unwrap())).collect()
+    parts.map(|part| flat(part.split("```").next().unwrap_or_default())).collect()
 }
 
 fn flat(text: &str) -> String {
