@@ -13,6 +13,7 @@ mod player;
 mod reads;
 mod roots;
 mod schedule;
+mod stale;
 mod versions;
 mod watches;
 mod writes;
