@@ -231,8 +231,11 @@ impl Ledger {
 
     /// The first open status up to and with the last of the present stretch that this is.
     fn find_status(&self, slot: &Slot, attempt: &Attempt) -> Option<usize> {
-        let open = slot.order.iter().copied().filter(|write| self.states[*write] == State::Open);
-        open.into_iter().find(|write| self.matches(*write, attempt))
+        let mut open = slot.order.iter().copied().filter(|write| self.states[*write] == State::Open);
+        let mut ended = false;
+        open.by_ref()
+            .take_while(|write| !std::mem::replace(&mut ended, self.plan.is_binding(*write)))
+            .find(|write| self.matches(*write, attempt))
     }
 
     fn nearest_status(&self, slot: &Slot) -> Option<usize> {
@@ -272,14 +275,15 @@ impl Ledger {
 
     /// The open write that was answered before this one was requested, by the same actor for the same root.
     fn first_before(&self, index: usize) -> Option<usize> {
-        if !self.plan.is_binding(index) {
+        let write = &self.plan.writes[index];
+        if write.is_status || !self.plan.is_binding(index) {
             return None;
         }
-        let write = &self.plan.writes[index];
         let mut earlier = self.open_before(write.requested_n);
         earlier.find(|other| {
             let first = &self.plan.writes[*other];
-            first.actor == write.actor
+            !first.is_status
+                && first.actor == write.actor
                 && self.plan.roots[*other] == self.plan.roots[index]
                 && first.answered_n.is_some_and(|n| n < write.requested_n)
         })
@@ -343,3 +347,7 @@ pub(super) fn precondition(body: &Value) -> Option<u64> {
     body.pointer("/metadata/resourceVersion").and_then(Value::as_str)?;
     Some(rv_of(body))
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;
