@@ -126,13 +126,14 @@ fn expand(arguments: &Arguments, scenario: ItemFn) -> syn::Result<proc_macro2::T
     let (block, output) = (&scenario.block, &scenario.sig.output);
     let ignore = arguments.cluster.then(|| quote!(#[ignore = "needs a cluster: just e2e"]));
     let options = options(arguments, name);
-    let call = quote_spanned!(name.span()=> ::kubetape::run(#options, scenario));
+    let call = quote_spanned!(name.span()=> ::kubetape::run(#options, #name));
     Ok(quote! {
         #(#attributes)*
         #[::core::prelude::v1::test]
         #ignore
         fn #name() {
-            async fn scenario(#inputs) #output #block
+            // Of the test's own name, which is what insta calls its snapshots.
+            async fn #name(#inputs) #output #block
             #call
         }
     })

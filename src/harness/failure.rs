@@ -1,15 +1,17 @@
 use super::{
     Error, Options,
+    calls::Calls,
     error::chain,
+    past::{before, came},
     world::{On, World},
 };
 use crate::{
     entropy::Offset,
-    tape::{Divergence, DivergenceKind, Header, Player, Served, Taped},
+    tape::{DRIVER, Divergence, DivergenceKind, Header, Player, Taped},
 };
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
-use std::{any::Any, fmt, fmt::Write as _, path::Path, time::Duration};
+use std::{any::Any, fmt, fmt::Write as _, path::Path};
 
 const WIDTH: usize = 78;
 
@@ -82,20 +84,45 @@ pub(super) struct Scene<'a> {
     pub(super) options: &'a Options,
     pub(super) tape: &'a Path,
     pub(super) player: &'a Player,
+    pub(super) calls: &'a Calls,
     pub(super) place: &'a str,
 }
 
 /// The whole text of a divergence.
 pub(super) fn render(scene: &Scene<'_>, divergence: &Divergence) -> String {
     let header = scene.player.header();
+    let mut past = String::new();
+    before(&mut past, scene.calls, divergence, &header.namespace);
+    let mut divergence = of_operators(divergence);
+    if let Some(came) = came(scene.calls, &divergence, &header.namespace) {
+        divergence.came = came;
+    }
+    let divergence = &divergence;
     let mut out = format!("\n{}\n", title(" tape diverged "));
     // Writing to a String cannot fail.
     let _ = head(&mut out, scene, divergence, &header);
     let _ = writeln!(out, "\n{}\n", divergence.headline());
     let _ = body(&mut out, divergence);
-    before(&mut out, scene, divergence);
+    out += &past;
     remedies(&mut out, scene, divergence, &header);
-    out + "\n" + &divergence.summary()
+    out += "\n";
+    out += &divergence.summary();
+    at_home(&out, &header.namespace)
+}
+
+/// The scenario's own steps come after what it waits for: that they have not come yet says nothing.
+fn of_operators(divergence: &Divergence) -> Divergence {
+    let mut divergence = divergence.clone();
+    if divergence.missing.iter().any(|taped| taped.actor != DRIVER) {
+        divergence.missing.retain(|taped| taped.actor != DRIVER);
+    }
+    divergence
+}
+
+/// Objects are in the scenario's namespace unless said otherwise.
+fn at_home(text: &str, namespace: &str) -> String {
+    let text = text.replace(&format!(" {namespace}/"), " ");
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 fn title(text: &str) -> String {
@@ -116,7 +143,7 @@ fn head(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header: &H
 }
 
 /// The path as the user would type it.
-fn relative(path: &Path) -> String {
+pub(super) fn relative(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
@@ -214,25 +241,6 @@ fn lines(out: &mut String, old: &Value, new: &Value) {
     let _ = writeln!(out, "────────┴{}", "─".repeat(WIDTH - 9));
 }
 
-fn before(out: &mut String, scene: &Scene<'_>, divergence: &Divergence) {
-    let served = scene.player.served();
-    let writes: Vec<&Served> = served.iter().collect();
-    let shown = &writes[writes.len().saturating_sub(5)..];
-    if shown.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "\nbefore this");
-    for (index, entry) in shown.iter().enumerate() {
-        let last = index + 1 == shown.len() && entry.status == 501;
-        let (mark, status) =
-            if last { ("▸", "diverged".to_owned()) } else { (" ", entry.status.to_string()) };
-        let at = Offset(entry.at).short();
-        let _ =
-            writeln!(out, "{mark} {at:>8}  {:<12} {:<7} {:<40} {status}", entry.by, entry.verb, entry.what);
-    }
-    let _ = divergence;
-}
-
 fn remedies(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header: &Header) {
     let tape = relative(scene.tape);
     let source = if header.source.is_empty() { "envtest" } else { &header.source };
@@ -247,7 +255,7 @@ fn remedies(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header
         let (from, to) = (taped.n.saturating_sub(6).max(1), taped.n + 4);
         let _ = writeln!(out, "not sure?    kubetape show {tape} --range {from}..{to} --bodies");
     }
-    if matches!(divergence.kind, DivergenceKind::Missing) && divergence.at > Duration::from_secs(60) {
+    if matches!(divergence.kind, DivergenceKind::Missing) && !divergence.waiting.is_empty() {
         let _ = writeln!(out, "too early?   give the scenario a longer `deadline`");
     }
 }

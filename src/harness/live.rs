@@ -1,4 +1,4 @@
-use super::{Error, Mode, Options, activity::Activity, replay::Fuse, world::quiet};
+use super::{Error, Mode, Options, activity::Activity, calls::Calls, replay::Fuse, world::quiet};
 use crate::{
     cluster::{self, Cluster, Provider},
     tape::Recorder,
@@ -53,6 +53,10 @@ impl Live {
 
     pub(super) fn provider(&self) -> Provider {
         self.provider
+    }
+
+    pub(super) fn calls(&self) -> &Calls {
+        self.activity.calls()
     }
 
     /// A client whose every attempt is seen: retries stand outside of the recorder.

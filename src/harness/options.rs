@@ -6,6 +6,8 @@ use std::{path::PathBuf, time::Duration};
 /// How a scenario is run. `#[kubetape::test]` makes one; without the macro, start with [`Options::new`].
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// As it was given: with the crate and all modules.
+    pub(super) name: String,
     pub(super) module: String,
     pub(super) test: String,
     pub(super) package: PathBuf,
@@ -28,6 +30,7 @@ impl Options {
     pub fn new(name: &str, package: &str) -> Self {
         let (module, test) = name.rsplit_once("::").unwrap_or(("", name));
         Self {
+            name: name.to_owned(),
             module: module.replace("::", "_"),
             test: test.to_owned(),
             package: package.into(),

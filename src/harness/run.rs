@@ -1,8 +1,10 @@
 use super::{
     Error, Mode, Options, Record,
-    failure::{Failure, Scene, Stuck, render},
+    calls::Calls,
+    check,
+    failure::{Failure, Scene, Stuck, relative, render},
     live::{self, Live},
-    mode::Settings,
+    mode::{Check, Settings},
     replay::Replay,
     world::{On, World},
 };
@@ -72,7 +74,7 @@ where
     Fut::Output: Outcome,
 {
     match choose(&options)? {
-        Choice::Replay(path) => replay(&options, &path, scenario),
+        Choice::Replay { path, check } => replay(&options, &path, &check, scenario),
         Choice::Live { provider, mode, path, settings } => {
             on_cluster(&options, provider, &mode, &path, &settings, scenario)
         }
@@ -80,7 +82,7 @@ where
 }
 
 enum Choice {
-    Replay(PathBuf),
+    Replay { path: PathBuf, check: Check },
     Live { provider: Provider, mode: Mode, path: PathBuf, settings: Settings },
 }
 
@@ -89,19 +91,21 @@ fn choose(options: &Options) -> Result<Choice, Error> {
     let settings = Settings::find(&options.package)?;
     let path = options.tape.clone().unwrap_or_else(|| settings.tape(&options.tape_file()));
     match mode.cluster {
-        Some(_) if mode.record == Record::Once && path.exists() => Ok(Choice::Replay(path)),
+        Some(_) if mode.record == Record::Once && path.exists() => {
+            Ok(Choice::Replay { path, check: mode.check })
+        }
         Some(provider) => Ok(Choice::Live { provider, mode, path, settings }),
         None if mode.record != Record::None => Err(Error::Environment {
             variable: "KUBETAPE_CLUSTER",
             value: String::new(),
             known: "envtest, kwok, kind, current (KUBETAPE_RECORD needs a cluster to record on)",
         }),
-        None if path.exists() => Ok(Choice::Replay(path)),
+        None if path.exists() => Ok(Choice::Replay { path, check: mode.check }),
         None => Err(Error::NoTape { path, test: options.test.clone() }),
     }
 }
 
-fn replay<S, Fut>(options: &Options, path: &Path, scenario: S) -> Result<(), Failure>
+fn replay<S, Fut>(options: &Options, path: &Path, check: &Check, scenario: S) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut + Send + 'static,
     Fut: Future + 'static,
@@ -110,13 +114,21 @@ where
     let tape = Tape::load(path).map_err(|source| Error::Tape { path: path.to_owned(), source })?;
     let player = Player::new(&tape, options.level);
     let place = Arc::new(Mutex::new(String::new()));
-    let result = play(options, &tape.header, &player, scenario, place.clone());
+    let calls = Calls::default();
+    let result = play(options, &tape.header, &player, calls.clone(), scenario, place.clone());
+    if let Some(problem) = check::leave(check, &calls) {
+        return Err(Failure::Scenario(problem));
+    }
     let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let scene = Scene { options, tape: path, player: &player, place: &place };
+    let scene = Scene { options, tape: path, player: &player, calls: &calls, place: &place };
     let diverged = |divergence: &Divergence| Failure::Diverged(render(&scene, divergence));
     // What a scenario saw after a divergence says nothing, so the divergence is told.
     let earlier = || player.verdict(false, std::time::Duration::ZERO);
     match result {
+        Ok(Played { problem: None, divergence: None }) => {
+            check::again(check, options, &relative(path), &calls)
+                .map_or(Ok(()), |text| Err(Failure::Scenario(text)))
+        }
         Ok(Played { problem: Some(problem), .. }) => Err(Failure::Scenario(problem)),
         Ok(Played { divergence, .. }) => divergence.map_or(Ok(()), |divergence| Err(diverged(&divergence))),
         Err(Failed::Stuck(stuck)) => {
@@ -144,6 +156,7 @@ fn play<S, Fut>(
     options: &Options,
     header: &Header,
     player: &Player,
+    calls: Calls,
     scenario: S,
     place: Arc<Mutex<String>>,
 ) -> Result<Played, Failed>
@@ -160,7 +173,7 @@ where
     let (player, deadline, namespace) = (player.clone(), options.deadline, header.namespace.clone());
     let run = move || {
         runtime::run(run_options, move |clock, gate| {
-            let replay = Replay { player: player.clone(), clock, gate };
+            let replay = Replay { player: player.clone(), clock, gate, calls };
             let driver: runtime::Driver = Box::new(move |now| match player.quiet(now) {
                 Quiet::Moved => Next::Again,
                 Quiet::Later(at) => Next::At(at),

@@ -87,7 +87,7 @@ impl World {
                         return state;
                     }
                     *seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                        Some(format!("{state:#?}"));
+                        state.map(|state| format!("{state:#?}"));
                 }
             }
         };

@@ -1,5 +1,6 @@
 use super::{
     activity::Activity,
+    calls::Calls,
     live::Live,
     operator::{Operator, name_of},
     replay::Replay,
@@ -180,7 +181,15 @@ impl World {
         }
     }
 
-    pub(super) fn at(&self, at: &Location<'_>, step: String) {
+    /// What went over the wire so far.
+    pub(super) fn calls(&self) -> &Calls {
+        match &self.0.ground {
+            On::Tape(replay) => &replay.calls,
+            On::Cluster(live) => live.calls(),
+        }
+    }
+
+    pub(crate) fn at(&self, at: &Location<'_>, step: String) {
         let text = format!("{}:{} {step}", at.file(), at.line());
         *self.0.place.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }

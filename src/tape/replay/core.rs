@@ -12,7 +12,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -65,6 +65,10 @@ pub(super) struct Core {
     pub(super) held: Vec<Held>,
     pub(super) served: BTreeMap<(String, ObjectKey), usize>,
     pub(super) own: BTreeMap<ObjectKey, Own>,
+    /// The resourceVersion that an actor was last told of an object by an answer.
+    pub(super) given: BTreeMap<(String, ObjectKey), u64>,
+    /// Whose last write of an object insisted on an old resourceVersion.
+    pub(super) stale: BTreeSet<(String, ObjectKey)>,
     pub(super) read_counts: BTreeMap<(String, Verb, String), usize>,
     pub(super) next_step: usize,
     /// Number of the last frame that was delivered.
@@ -77,7 +81,7 @@ pub(super) struct Core {
 }
 
 /// The object as the last matched write left it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Own {
     pub(super) n: u64,
     pub(super) rv: u64,
@@ -132,6 +136,8 @@ impl Core {
             held: Vec::new(),
             served: BTreeMap::new(),
             own: BTreeMap::new(),
+            given: BTreeMap::new(),
+            stale: BTreeSet::new(),
             read_counts: BTreeMap::new(),
             next_step: 0,
             last_frame: 0,
@@ -149,6 +155,19 @@ impl Core {
             |index: &&usize| matches!(self.plan.items[**index].what, What::Seen { framed: true, .. });
         let firsts = self.queues.values().filter_map(|queue| queue.iter().find(framed));
         firsts.map(|index| self.plan.items[*index].n).min().unwrap_or(u64::MAX)
+    }
+
+    /// The number of the first item about an object that an actor has not been shown.
+    pub(super) fn next_news(&self, actor: &str, key: &ObjectKey) -> u64 {
+        let of = (key.group.clone(), key.plural.clone());
+        let versions = self.plan.types.get(&of).map(|types| types.versions.as_slice()).unwrap_or_default();
+        let queue = self.queues.get(&(actor.to_owned(), of)).into_iter().flatten();
+        let mut items = queue.map(|index| &self.plan.items[*index]);
+        let about = |what: &What| match what {
+            What::Seen { version: Some(version), .. } => versions[*version].key == *key,
+            _ => false,
+        };
+        items.find(|item| about(&item.what)).map_or(u64::MAX, |item| item.n)
     }
 
     /// The next mark of this step on the tape; steps that the scenario does not make are passed over.

@@ -95,12 +95,11 @@ impl Divergence {
         attempt: &Attempt,
         write: usize,
         came: Option<u64>,
-        newest: u64,
+        newest: Option<u64>,
         now: Duration,
     ) -> Self {
         let mut divergence = Self::new(DivergenceKind::Stale, &attempt.actor, &attempt.info, now);
-        let old =
-            plan.writes[write].body.pointer("/metadata/resourceVersion").map(|_| json!(newest.to_string()));
+        let old = newest.map(|rv| json!(rv.to_string()));
         let new = came.map(|rv| json!(rv.to_string()));
         divergence.changes = vec![Change { path: "metadata.resourceVersion".into(), old, new }];
         divergence.taped = Some(Taped::of(&plan.writes[write]));

@@ -13,6 +13,7 @@ mod player;
 mod reads;
 mod roots;
 mod schedule;
+mod stale;
 mod stand_ins;
 mod versions;
 mod watches;

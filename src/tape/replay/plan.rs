@@ -27,9 +27,8 @@ pub(super) struct Plan {
     pub(super) writes: Vec<Write>,
     /// The root object that each write belongs to.
     pub(super) roots: Vec<ObjectKey>,
-    /// The stretch between two effective writes of other kinds that each write belongs to.
-    #[allow(dead_code, reason = "the stretches of status writes are worked out, and do not bind yet")]
-    pub(super) segments: Vec<usize>,
+    /// Which writes have to come.
+    binding: Vec<bool>,
     pub(super) types: BTreeMap<TypeKey, Types>,
     pub(super) items: Vec<Item>,
     /// What the server said about an object to an actor, in order.
@@ -87,7 +86,7 @@ impl Plan {
         let tape = &stand_ins::served(tape);
         let exchanges = exchanges(tape);
         let roots = roots(tape, &writes);
-        let segments = segments(&writes, &roots);
+        let binding = binding(&writes, &segments(&writes, &roots));
         let types = versions(tape, &exchanges, &writes);
         let items = items(tape, &exchanges, &types);
         let mut plan = Self {
@@ -100,7 +99,7 @@ impl Plan {
             exchanges,
             writes,
             roots,
-            segments,
+            binding,
             types,
             items,
         };
@@ -109,27 +108,9 @@ impl Plan {
         plan
     }
 
-    /// Whether a write has to come: it changed something, and is neither a status nor an Event.
+    /// Whether a write has to come: it changed something, is no Event, and if a status, the last of its stretch.
     pub(super) fn is_binding(&self, write: usize) -> bool {
-        let write = &self.writes[write];
-        write.class == Class::Effective && !write.is_status && !is_event(&write.key)
-    }
-
-    /// The effective status writes that are the last of their object in their stretch.
-    #[allow(dead_code, reason = "the stretches of status writes are worked out, and do not bind yet")]
-    pub(super) fn is_last_status(&self, index: usize) -> bool {
-        let write = &self.writes[index];
-        if write.class != Class::Effective || !write.is_status {
-            return false;
-        }
-        let later = self.writes.iter().enumerate().skip(index + 1);
-        !later.into_iter().any(|(other, w)| {
-            w.is_status
-                && w.class == Class::Effective
-                && w.actor == write.actor
-                && w.key == write.key
-                && self.segments[other] == self.segments[index]
-        })
+        self.binding[write]
     }
 }
 
@@ -204,6 +185,18 @@ fn segments(writes: &[Write], roots: &[ObjectKey]) -> Vec<usize> {
         }
     }
     out
+}
+
+fn binding(writes: &[Write], segments: &[usize]) -> Vec<bool> {
+    let mut last: BTreeMap<(&str, &ObjectKey, usize), usize> = BTreeMap::new();
+    let effective = |write: &Write| write.class == Class::Effective && !is_event(&write.key);
+    for (index, write) in writes.iter().enumerate().filter(|(_, write)| write.is_status && effective(write)) {
+        last.insert((&write.actor, &write.key, segments[index]), index);
+    }
+    let last: BTreeSet<usize> = last.into_values().collect();
+    let binds =
+        |(index, write): (usize, &Write)| effective(write) && (!write.is_status || last.contains(&index));
+    writes.iter().enumerate().map(binds).collect()
 }
 
 fn answers(

@@ -225,3 +225,7 @@ impl Core {
         steps.chain(self.watches.describe()).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "player_tests.rs"]
+mod tests;

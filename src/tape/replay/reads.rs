@@ -2,7 +2,7 @@ use super::{
     core::{Core, Held, Outcome, Waiting},
     divergence::Divergence,
     items::What,
-    plan::{DRIVER, Said, TypeKey, path_of},
+    plan::{DRIVER, Said, TypeKey, path_of, rv_of},
 };
 use crate::{
     history::{Cursor, Scope, Start, metadata_of},
@@ -83,7 +83,9 @@ impl Core {
     fn get(&mut self, actor: &str, info: &RequestInfo) -> Option<Response> {
         let key = info.key()?;
         self.publish_lists(actor, info);
-        match self.answer(actor, &key) {
+        let answer = self.answer(actor, &key);
+        self.give(actor, &key, answer.as_deref().map_or(0, rv_of));
+        match answer {
             Some(object) if info.metadata_only => Some(json_response(&metadata_of(&object))),
             Some(object) => Some(json_response(&object)),
             None => self.is_known(&key).then(|| Failure::not_found(info).to_response()),

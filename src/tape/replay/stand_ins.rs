@@ -37,9 +37,8 @@ impl Masks {
                 Event::Sent(sent) => sent.body.json(),
                 _ => None,
             };
-            let text = body.map(Value::to_string).unwrap_or_default();
-            for name in symbols_in(&text) {
-                scrubber.expect_stand_in(&format!("$secret({name})"));
+            if let Some(body) = body {
+                expect(&mut scrubber, body);
             }
         }
         Self(scrubber)
@@ -50,5 +49,18 @@ impl Masks {
         self.0.open(REQUEST, info);
         self.0.json(REQUEST, body);
         self.0.close(REQUEST);
+    }
+}
+
+fn expect(scrubber: &mut Scrubber, value: &Value) {
+    match value {
+        Value::String(text) if text.contains("$secret") => {
+            for name in symbols_in(text) {
+                scrubber.expect_stand_in(&format!("$secret({name})"));
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| expect(scrubber, item)),
+        Value::Object(fields) => fields.values().for_each(|field| expect(scrubber, field)),
+        _ => {}
     }
 }
