@@ -54,7 +54,8 @@ impl From<Error> for Failure {
 /// Ends a wait that took too long: with the divergence that explains it, or with what was waited for.
 pub(super) fn stuck(world: &World, what: &str) -> ! {
     let place = world.place();
-    let mut text = format!("timed out at {place}: waited until {what}\n");
+    let wanted = what.lines().next().unwrap_or(what);
+    let mut text = format!("timed out at {place}: waited until {wanted}\n");
     let ended =
         world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
     if !ended.is_empty() {
@@ -63,11 +64,14 @@ pub(super) fn stuck(world: &World, what: &str) -> ! {
     if let On::Tape(replay) = &world.0.ground {
         let now = replay.clock.now();
         if let Some(divergence) = replay.player.stuck(now) {
-            std::panic::panic_any(Stuck { divergence: Box::new(divergence), text });
+            // Without the panic hook: the divergence is told once, at the test's own line.
+            std::panic::resume_unwind(Box::new(Stuck { divergence: Box::new(divergence), text }));
         }
+        text += what.split_once('\n').map_or("", |(_, seen)| seen);
         text +=
             "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
     } else {
+        text += what.split_once('\n').map_or("", |(_, seen)| seen);
         text += "\nraise the deadline with `deadline = \"…\"`, or look at the operator's log above";
     }
     panic!("{text}")
