@@ -1,7 +1,7 @@
 //! Whether a replay can be trusted: operators that do the same are green, mistakes are red.
 //!
 //! The tapes are several recordings of each scenario on real API servers, some of them with every core of the
-//! machine busy, so that no two have the same order of events. `docs/trust.md` says what this proves.
+//! machine busy. `docs/trust.md` says what this proves.
 
 mod scenarios;
 mod variants;
@@ -31,7 +31,8 @@ fn outcome(scenario: &str, tape: &Path, seed: u64, variant: &'static Variant) ->
     });
     let (scenario, tape) = (scenario.to_owned(), tape.to_owned());
     let run = move || catch_unwind(AssertUnwindSafe(|| replay(&scenario, &tape, seed, variant)));
-    let thread = std::thread::Builder::new().name(THREAD.to_owned()).spawn(run).expect("a thread can be made");
+    let thread =
+        std::thread::Builder::new().name(THREAD.to_owned()).spawn(run).expect("a thread can be made");
     thread.join().expect("its panics are caught").map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
@@ -45,8 +46,10 @@ fn tapes(folder: &Path, scenario: &str) -> Vec<PathBuf> {
     };
     let own = entries(&folder.join(scenario)).into_iter();
     let others = entries(folder).into_iter().map(|sub| sub.join(format!("{scenario}.ktape")));
-    let mut found: Vec<PathBuf> =
-        own.chain(others).filter(|path| path.extension().is_some_and(|e| e == "ktape") && path.is_file()).collect();
+    let mut found: Vec<PathBuf> = own
+        .chain(others)
+        .filter(|path| path.extension().is_some_and(|e| e == "ktape") && path.is_file())
+        .collect();
     found.sort();
     found
 }
@@ -70,7 +73,8 @@ fn problems(scenario: &str) -> Vec<String> {
     let tapes = tapes(&committed(), scenario);
     assert!(tapes.len() >= 3, "three recordings of {scenario} belong to recordings/trust; found {tapes:?}");
     for tape in &tapes {
-        let mut note = |what: String, text: &str| problems.push(format!("{}: {what}\n{text}", tape.display()));
+        let mut note =
+            |what: String, text: &str| problems.push(format!("{}: {what}\n{text}", tape.display()));
         let same = std::iter::repeat_n(&UNCHANGED, 3).chain(EQUIVALENTS.iter());
         for (seed, variant) in same.enumerate() {
             if let Err(text) = outcome(scenario, tape, seed as u64 + 1, variant) {
@@ -155,10 +159,12 @@ impl Count {
 #[test]
 #[ignore = "needs recordings: just trust"]
 fn all_recordings_can_be_trusted() {
-    let folder = PathBuf::from(std::env::var_os("KUBETAPE_TRUST").expect("KUBETAPE_TRUST names their folder"));
+    let folder = std::env::var_os("KUBETAPE_TRUST").map_or_else(committed, PathBuf::from);
     let seeds: u64 = std::env::var("KUBETAPE_TRUST_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(50);
     let only = std::env::var("KUBETAPE_TRUST_ONLY").unwrap_or_default();
-    let mut table = String::from("| scenario | recordings | operator | green | red | wrong |\n|---|---|---|---|---|---|\n");
+    let mut table = String::from(
+        "| scenario | recordings | operator | green | red | wrong |\n|---|---|---|---|---|---|\n",
+    );
     let mut wrong = Vec::new();
     for scenario in SCENARIOS.into_iter().filter(|scenario| scenario.contains(&only)) {
         let tapes = tapes(&folder, scenario);
@@ -181,7 +187,12 @@ fn all_recordings_can_be_trusted() {
         }
         for ((_, name), count) in rows {
             let Count { green, red, wrong: bad } = count;
-            let _ = writeln!(table, "| {scenario} | {} | {name} | {green} | {red} | {} |", tapes.len(), bad.len());
+            let _ = writeln!(
+                table,
+                "| {scenario} | {} | {name} | {green} | {red} | {} |",
+                tapes.len(),
+                bad.len()
+            );
             wrong.extend(bad);
         }
     }

@@ -56,7 +56,7 @@ struct Up {
     #[arg(long)]
     context: Option<String>,
     /// Give up after this time, such as 90s or 2m.
-    #[arg(long, default_value = "60s", value_parser = duration)]
+    #[arg(long, default_value = "2m", value_parser = duration)]
     wait: Duration,
     /// How to print the result.
     #[arg(short, long, value_enum, default_value_t)]

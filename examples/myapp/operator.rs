@@ -124,12 +124,7 @@ pub async fn run_until(client: Client, identity: String, stop: impl Future<Outpu
 }
 
 /// As [`run_until`], with other settings.
-pub async fn run_with(
-    client: Client,
-    identity: String,
-    settings: Settings,
-    stop: impl Future<Output = ()>,
-) {
+pub async fn run_with(client: Client, identity: String, settings: Settings, stop: impl Future<Output = ()>) {
     let election = Election::new(client.clone(), identity.clone());
     tokio::select! {
         biased;

@@ -1,10 +1,11 @@
+use super::calls::{Calls, observed};
 use crate::{
     entropy,
-    wire::{Body, EventType, Frame, LineSplitter, Request, RequestInfo, Response, Verb, collect},
+    wire::{Body, Request, RequestInfo, Response, Verb, collect},
 };
 use bytes::Bytes;
-use futures::{FutureExt, future::BoxFuture, stream::StreamExt};
-use http_body_util::BodyDataStream;
+use futures::{FutureExt, TryStreamExt, future::BoxFuture};
+use http_body_util::BodyExt;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -17,7 +18,11 @@ use std::{
 /// Something is a watch frame other than a bookmark, and a write unlike the last one to its path. Leases are
 /// renewed for ever and count as nothing.
 #[derive(Clone, Debug)]
-pub(super) struct Activity(Arc<Mutex<Seen>>);
+pub(super) struct Activity {
+    seen: Arc<Mutex<Seen>>,
+    calls: Calls,
+    start: Instant,
+}
 
 #[derive(Debug)]
 struct Seen {
@@ -27,7 +32,14 @@ struct Seen {
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Seen { last: entropy::instant(), writes: BTreeMap::new() })))
+        let start = entropy::instant();
+        let seen = Seen { last: start, writes: BTreeMap::new() };
+        Self { seen: Arc::new(Mutex::new(seen)), calls: Calls::default(), start }
+    }
+
+    /// What went through all clients.
+    pub(super) fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     /// How long nothing has happened.
@@ -54,7 +66,7 @@ impl Activity {
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,32 +113,22 @@ where
         let info = RequestInfo::parse(&head.method, &head.uri, &head.headers);
         // A client's request bodies are in memory.
         let body = collect(body).now_or_never().and_then(Result::ok).unwrap_or_default();
+        let (activity, actor) = (self.layer.activity.clone(), &self.layer.actor);
         if info.verb.is_write() {
-            self.layer.activity.write(&self.layer.actor, &info, &body);
+            activity.write(actor, &info, &body);
         }
-        let watching = info.verb == Verb::Watch && self.layer.actor != crate::tape::DRIVER;
-        let activity = self.layer.activity.clone();
+        let number = activity.calls.sent(activity.start.elapsed(), actor, &info, &body);
+        let watching = info.verb == Verb::Watch && actor != crate::tape::DRIVER;
         let request = http::Request::from_parts(head, body.to_vec().into());
-        self.inner.call(request).map(move |response| Ok(watched(response.map_err(Into::into)?, watching, activity))).boxed()
+        let answer = self.inner.call(request);
+        async move {
+            let response = answer.await.map_err(Into::into)?;
+            activity.calls.answered(number, response.status().as_u16());
+            Ok(response.map(|body| match watching {
+                true => observed(body, move |_| activity.happened()),
+                false => Body::stream(body.into_data_stream().map_err(Into::into)),
+            }))
+        }
+        .boxed()
     }
-}
-
-fn watched<B>(response: http::Response<B>, watching: bool, activity: Activity) -> Response
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<tower::BoxError>,
-{
-    response.map(|body| {
-        let mut lines = LineSplitter::default();
-        let chunks = BodyDataStream::new(body).map(move |chunk| {
-            let chunk = chunk.map_err(Into::into)?;
-            let lines = if watching { lines.push(&chunk) } else { Vec::new() };
-            let news = |line: &Vec<u8>| Frame::parse(line).is_ok_and(|f| f.event != EventType::Bookmark);
-            if lines.iter().any(news) {
-                activity.happened();
-            }
-            Ok(chunk)
-        });
-        Body::stream(chunks)
-    })
 }

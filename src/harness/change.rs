@@ -100,7 +100,8 @@ impl World {
         }
     }
 
-    fn done<T>(&self, result: kube::Result<T>) -> T {
+    /// The result, or the scenario's end with what the server said.
+    pub(crate) fn done<T>(&self, result: kube::Result<T>) -> T {
         result.unwrap_or_else(|error| {
             let text = super::error::chain(&error);
             panic!("the API server refused a step of the scenario at {}: {text}", self.place())

@@ -1,22 +1,61 @@
 use super::{
-    Options,
+    Error, Options,
+    calls::{Calls, Entry},
+    error::chain,
     world::{On, World},
 };
 use crate::{
     entropy::Offset,
-    tape::{Divergence, DivergenceKind, Header, Player, Served, Taped},
+    tape::{DRIVER, Divergence, DivergenceKind, Header, Player, Taped},
 };
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::{any::Any, fmt, fmt::Write as _, path::Path, time::Duration};
 
 const WIDTH: usize = 78;
+
+/// Why a scenario did not pass. Its text is the one that a failing test shows.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The operators did not do what the tape says; the whole text of it.
+    Diverged(String),
+    /// The scenario returned this error.
+    Scenario(String),
+    /// The scenario or an operator panicked.
+    Panic(Box<dyn Any + Send>),
+    /// The scenario could not be run.
+    Error(Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Diverged(text) | Self::Scenario(text) => f.write_str(text),
+            Self::Panic(panic) => f.write_str(
+                panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("a panic without a text"),
+            ),
+            Self::Error(error) => f.write_str(&chain(error)),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
 
 /// Ends a wait that took too long: with the divergence that explains it, or with what was waited for.
 pub(super) fn stuck(world: &World, what: &str) -> ! {
     let place = world.place();
     let mut text = format!("timed out at {place}: waited until {what}\n");
-    let ended = world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
+    let ended =
+        world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
     if !ended.is_empty() {
         text += &format!("\noperators that no longer run: {}\n", ended.join(", "));
     }
@@ -25,7 +64,8 @@ pub(super) fn stuck(world: &World, what: &str) -> ! {
         if let Some(divergence) = replay.player.stuck(now) {
             std::panic::panic_any(Stuck { divergence: Box::new(divergence), text });
         }
-        text += "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
+        text +=
+            "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
     } else {
         text += "\nraise the deadline with `deadline = \"…\"`, or look at the operator's log above";
     }
@@ -43,6 +83,7 @@ pub(super) struct Scene<'a> {
     pub(super) options: &'a Options,
     pub(super) tape: &'a Path,
     pub(super) player: &'a Player,
+    pub(super) calls: &'a Calls,
     pub(super) place: &'a str,
 }
 
@@ -77,7 +118,7 @@ fn head(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header: &H
 }
 
 /// The path as the user would type it.
-fn relative(path: &Path) -> String {
+pub(super) fn relative(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
@@ -175,28 +216,58 @@ fn lines(out: &mut String, old: &Value, new: &Value) {
     let _ = writeln!(out, "────────┴{}", "─".repeat(WIDTH - 9));
 }
 
+/// How many events are shown before the one that diverged.
+const BEFORE: usize = 6;
+
+/// The last things that the operators did and saw; the scenario's own reads say nothing.
 fn before(out: &mut String, scene: &Scene<'_>, divergence: &Divergence) {
-    let served = scene.player.served();
-    let writes: Vec<&Served> = served.iter().collect();
-    let shown = &writes[writes.len().saturating_sub(5)..];
-    if shown.is_empty() {
+    let entries = scene.calls.entries();
+    let shown = |entry: &&Entry| match entry {
+        Entry::Call(call) => call.actor != DRIVER || call.info.verb.is_write(),
+        Entry::Frame(seen) => seen.actor != DRIVER,
+    };
+    let entries: Vec<&Entry> = entries.iter().filter(shown).collect();
+    let entries = &entries[entries.len().saturating_sub(BEFORE)..];
+    if entries.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\nbefore this");
-    for (index, entry) in shown.iter().enumerate() {
-        let last = index + 1 == shown.len() && entry.status == 501;
-        let (mark, status) = if last { ("▸", "diverged".to_owned()) } else { (" ", entry.status.to_string()) };
-        let at = Offset(entry.at).short();
-        let _ = writeln!(out, "{mark} {at:>8}  {:<12} {:<7} {:<40} {status}", entry.by, entry.verb, entry.what);
+    out.push_str("\nbefore this\n");
+    for (index, entry) in entries.iter().enumerate() {
+        let last = index + 1 == entries.len();
+        let line = match entry {
+            Entry::Frame(seen) => {
+                let what = format!("{} {}", seen.event, seen.what);
+                event(' ', seen.at, &seen.actor, "▸ watch", &what, "")
+            }
+            Entry::Call(call) => {
+                let what = call.info.what();
+                let it = last && call.status == 0 && call.actor == divergence.actor;
+                let (mark, status) = match call.status {
+                    0 if it && divergence.came == format!("{} {what}", call.info.verb) => {
+                        ('▸', "diverged".into())
+                    }
+                    0 => (' ', "not answered".into()),
+                    status => (' ', status.to_string()),
+                };
+                event(mark, call.at, &call.actor, call.info.verb.as_str(), &what, &status)
+            }
+        };
+        out.push_str(&line);
     }
-    let _ = divergence;
+}
+
+fn event(mark: char, at: Duration, actor: &str, verb: &str, what: &str, end: &str) -> String {
+    let at = Offset(at).short();
+    let line = format!("{mark} {at:>8}  {actor:<12} {verb:<7} {what:<44} {end}");
+    line.trim_end().to_owned() + "\n"
 }
 
 fn remedies(out: &mut String, scene: &Scene<'_>, divergence: &Divergence, header: &Header) {
     let tape = relative(scene.tape);
     let source = if header.source.is_empty() { "envtest" } else { &header.source };
     let test = &scene.options.test;
-    let again = format!("KUBETAPE_CLUSTER={source} KUBETAPE_RECORD=all cargo test {test} -- --include-ignored");
+    let again =
+        format!("KUBETAPE_CLUSTER={source} KUBETAPE_RECORD=all cargo test {test} -- --include-ignored");
     let _ = match divergence.kind {
         DivergenceKind::NoAnswer => writeln!(out, "\nrecord it    {again}"),
         _ => writeln!(out, "\nintended?    {again}"),

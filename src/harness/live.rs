@@ -1,4 +1,4 @@
-use super::{Error, Mode, Options, activity::Activity, replay::Fuse, world::quiet};
+use super::{Error, Mode, Options, activity::Activity, calls::Calls, replay::Fuse, world::quiet};
 use crate::{
     cluster::{self, Cluster, Provider},
     tape::Recorder,
@@ -22,15 +22,41 @@ pub(super) struct Live {
     provider: Provider,
     activity: Activity,
     recorder: Option<Recorder>,
+    own: Arc<Mutex<Option<Cluster>>>,
+}
+
+/// Where a scenario finds its control plane.
+pub(super) struct Found {
+    pub(super) config: Config,
+    /// The cluster that is this scenario's alone.
+    pub(super) own: Option<Cluster>,
 }
 
 impl Live {
-    pub(super) fn new(config: Config, provider: Provider, recorder: Option<Recorder>) -> Self {
-        Self { config, provider, activity: Activity::new(), recorder }
+    pub(super) fn new(found: Found, provider: Provider, recorder: Option<Recorder>) -> Self {
+        let own = Arc::new(Mutex::new(found.own));
+        Self { config: found.config, provider, activity: Activity::new(), recorder, own }
+    }
+
+    /// Makes the history before now unknown; every watch breaks.
+    pub(super) async fn compact(&self) {
+        let own = self.own.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+            let cluster =
+                own.as_mut().expect("`compact` needs a cluster of its own: #[kubetape::test(exclusive)]");
+            cluster.compact().map_err(|error| super::error::chain(&error))
+        });
+        let done = work.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        done.unwrap_or_else(|error| panic!("failed to compact: {error}"));
     }
 
     pub(super) fn provider(&self) -> Provider {
         self.provider
+    }
+
+    pub(super) fn calls(&self) -> &Calls {
+        self.activity.calls()
     }
 
     /// A client whose every attempt is seen: retries stand outside of the recorder.
@@ -40,7 +66,8 @@ impl Live {
     pub(super) fn client(&self, actor: &str, fuse: Option<Arc<AtomicBool>>) -> Client {
         let mut config = self.config.clone();
         config.default_retry = false;
-        let builder = ClientBuilder::try_from(config).expect("a configuration that made a client makes another");
+        let builder =
+            ClientBuilder::try_from(config).expect("a configuration that made a client makes another");
         let fused = Fuse(fuse);
         let activity = self.activity.layer(actor);
         let retry = RetryLayer::new(RetryPolicy::server_retry());
@@ -75,12 +102,21 @@ impl Live {
     }
 }
 
-/// The cluster of this process, started at the first scenario that needs one. Its watchdog ends it.
-pub(super) fn shared(provider: Provider, mode: &Mode, options: &Options, allowed: &[String]) -> Result<Config, Error> {
+/// The cluster for a scenario: its own, or that of this process, which the first scenario starts and a
+/// watchdog ends.
+pub(super) fn find(
+    provider: Provider,
+    mode: &Mode,
+    options: &Options,
+    allowed: &[String],
+) -> Result<Found, Error> {
+    if options.exclusive {
+        let own = cluster::start(&plan(provider, mode, options, allowed)).map_err(Error::Cluster)?;
+        return Ok(Found { config: config(&own)?, own: Some(own) });
+    }
     static FULL: Mutex<Option<Cluster>> = Mutex::new(None);
     static BARE: Mutex<Option<Cluster>> = Mutex::new(None);
     let (slot, name) = if options.bare { (&BARE, "kubetape-bare") } else { (&FULL, "kubetape") };
-    let provider = if options.bare { Provider::Envtest } else { provider };
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.is_none() {
         let found = cluster::find(name).ok().flatten().filter(|found| found.provider() == provider);
@@ -90,6 +126,10 @@ pub(super) fn shared(provider: Provider, mode: &Mode, options: &Options, allowed
         });
     }
     let cluster = slot.as_ref().expect("the slot was filled above");
+    Ok(Found { config: config(cluster)?, own: None })
+}
+
+fn config(cluster: &Cluster) -> Result<Config, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|e| Error::Stopped(crate::runtime::Stopped::Runtime(e)))?;
     runtime.block_on(cluster.config()).map_err(Error::Cluster)
@@ -110,7 +150,12 @@ fn plan(provider: Provider, mode: &Mode, options: &Options, allowed: &[String]) 
 }
 
 /// Makes the namespace and the CRDs of a scenario; what an earlier run left there goes first.
-pub(super) async fn prepare(client: &Client, namespace: &str, crds: &[Value], bare: bool) -> Result<(), Error> {
+pub(super) async fn prepare(
+    client: &Client,
+    namespace: &str,
+    crds: &[Value],
+    bare: bool,
+) -> Result<(), Error> {
     let failed = |what: &str| {
         let what = what.to_owned();
         move |source| Error::Prepare { what, source: Box::new(source) }
@@ -120,15 +165,22 @@ pub(super) async fn prepare(client: &Client, namespace: &str, crds: &[Value], ba
     }
     clean(client, namespace, crds).await.map_err(failed("delete the namespace of an earlier run"))?;
     let namespaces: Api<DynamicObject> = Api::all_with(client.clone(), &resource("", "v1", "Namespace"));
-    let object = DynamicObject::new(namespace, &resource("", "v1", "Namespace"))
-        .data(json!({}))
-        .within_kubetape();
-    namespaces.create(&PostParams::default(), &object).await.map_err(failed("create the scenario's namespace"))?;
+    let object =
+        DynamicObject::new(namespace, &resource("", "v1", "Namespace")).data(json!({})).within_kubetape();
+    namespaces
+        .create(&PostParams::default(), &object)
+        .await
+        .map_err(failed("create the scenario's namespace"))?;
     if !bare {
         let accounts: Api<DynamicObject> =
             Api::namespaced_with(client.clone(), namespace, &resource("", "v1", "ServiceAccount"));
         for _ in 0..200 {
-            if accounts.get_opt("default").await.map_err(failed("look for the default ServiceAccount"))?.is_some() {
+            if accounts
+                .get_opt("default")
+                .await
+                .map_err(failed("look for the default ServiceAccount"))?
+                .is_some()
+            {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -195,7 +247,11 @@ async fn unfinalize(client: &Client, namespace: &str, crd: &Value) -> kube::Resu
     if text("/spec/scope") != "Namespaced" {
         return Ok(());
     }
-    let gvk = GroupVersionKind::gvk(&text("/spec/group"), &text("/spec/versions/0/name"), &text("/spec/names/kind"));
+    let gvk = GroupVersionKind::gvk(
+        &text("/spec/group"),
+        &text("/spec/versions/0/name"),
+        &text("/spec/names/kind"),
+    );
     let types = ApiResource::from_gvk_with_plural(&gvk, &text("/spec/names/plural"));
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &types);
     for object in api.list(&ListParams::default()).await?.items {

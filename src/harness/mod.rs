@@ -6,7 +6,9 @@
 //! deterministic runtime.
 
 mod activity;
+mod calls;
 mod change;
+mod check;
 mod error;
 mod failure;
 mod live;
@@ -15,12 +17,15 @@ mod operator;
 mod options;
 mod replay;
 mod run;
+mod trace;
 mod wait;
 mod world;
 
 pub use error::Error;
-pub use mode::{Mode, Record};
+pub use failure::Failure;
+pub use mode::{Check, Mode, Record};
 pub use operator::Operator;
 pub use options::Options;
-pub use run::run;
+pub use run::{run, try_run};
+pub use trace::Trace;
 pub use world::{Ground, World};

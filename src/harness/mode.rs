@@ -14,6 +14,21 @@ pub struct Mode {
     pub context: Option<String>,
     /// `KUBETAPE_KEEP`: leave namespaces behind.
     pub keep: bool,
+    /// `KUBETAPE_CHECK`: what to check beside what the test itself says.
+    pub check: Check,
+}
+
+/// What is checked after a replay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Check {
+    /// Nothing more.
+    #[default]
+    None,
+    /// The test is run again in a child process, which has to send the same requests.
+    Determinism,
+    /// This is that child: it leaves its requests in this file (`KUBETAPE_CHECK_LOG`).
+    Child(PathBuf),
 }
 
 /// When a run on a cluster leaves a tape.
@@ -59,7 +74,23 @@ impl Mode {
             }
         };
         let keep = var("KUBETAPE_KEEP").is_some_and(|value| value != "0" && value != "false");
-        Ok(Self { cluster, record, context: var("KUBETAPE_CONTEXT"), keep })
+        let check = Check::from_words(var("KUBETAPE_CHECK"), var("KUBETAPE_CHECK_LOG"))?;
+        Ok(Self { cluster, record, context: var("KUBETAPE_CONTEXT"), keep, check })
+    }
+}
+
+impl Check {
+    fn from_words(check: Option<String>, log: Option<String>) -> Result<Self, Error> {
+        match (check.as_deref(), log) {
+            (None, _) => Ok(Self::None),
+            (Some("determinism"), _) => Ok(Self::Determinism),
+            (Some("child"), Some(log)) => Ok(Self::Child(log.into())),
+            (Some(value), _) => Err(Error::Environment {
+                variable: "KUBETAPE_CHECK",
+                value: value.to_owned(),
+                known: "determinism",
+            }),
+        }
     }
 }
 
@@ -101,8 +132,8 @@ impl Settings {
         for folder in package.ancestors() {
             let path = folder.join(".config/kubetape.toml");
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
-            let settings: Self =
-                toml::from_str(&text).map_err(|e| Error::Settings { path: path.clone(), why: e.to_string() })?;
+            let settings: Self = toml::from_str(&text)
+                .map_err(|e| Error::Settings { path: path.clone(), why: e.to_string() })?;
             return Ok(Self { root: folder.to_owned(), ..settings });
         }
         Ok(Self { root: package.to_owned(), ..Self::default() })

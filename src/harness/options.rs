@@ -6,6 +6,8 @@ use std::{path::PathBuf, time::Duration};
 /// How a scenario is run. `#[kubetape::test]` makes one; without the macro, start with [`Options::new`].
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// As it was given: with the crate and all modules.
+    pub(super) name: String,
     pub(super) module: String,
     pub(super) test: String,
     pub(super) package: PathBuf,
@@ -17,6 +19,7 @@ pub struct Options {
     pub(super) requests_per_instant: u64,
     pub(super) bare: bool,
     pub(super) needs_cluster: bool,
+    pub(super) exclusive: bool,
 }
 
 impl Options {
@@ -27,6 +30,7 @@ impl Options {
     pub fn new(name: &str, package: &str) -> Self {
         let (module, test) = name.rsplit_once("::").unwrap_or(("", name));
         Self {
+            name: name.to_owned(),
             module: module.replace("::", "_"),
             test: test.to_owned(),
             package: package.into(),
@@ -38,6 +42,7 @@ impl Options {
             requests_per_instant: 10_000,
             bare: false,
             needs_cluster: false,
+            exclusive: false,
         }
     }
 
@@ -86,6 +91,13 @@ impl Options {
         self
     }
 
+    /// On a cluster, starts one for this scenario alone: it may do to it what would disturb others, such as
+    /// [`World::compact`](super::World::compact).
+    pub fn exclusive(mut self) -> Self {
+        self.exclusive = true;
+        self
+    }
+
     /// Runs on a cluster alone: there is no tape of it, and none is made.
     pub fn needs_cluster(mut self) -> Self {
         self.needs_cluster = true;
@@ -111,7 +123,8 @@ impl Options {
         use sha2::{Digest, Sha256};
         let hash = Sha256::digest(self.scenario());
         let hash: String = hash.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
-        let slug: String = self.test.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(45).collect();
+        let slug: String =
+            self.test.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(45).collect();
         format!("kt-{}-{hash}", slug.to_ascii_lowercase().trim_matches('-'))
     }
 }

@@ -1,3 +1,4 @@
+use super::calls::{Calls, Noted};
 use crate::{
     runtime::{Clock, Gate},
     tape::Player,
@@ -21,13 +22,17 @@ pub(super) struct Replay {
     pub(super) player: Player,
     pub(super) clock: Clock,
     pub(super) gate: Gate,
+    pub(super) calls: Calls,
 }
 
 impl Replay {
     /// A client with the same retries as on a real cluster.
     pub(super) fn client(&self, actor: &str, namespace: &str, fuse: Option<Arc<AtomicBool>>) -> Client {
         let clock = self.clock.clone();
-        let service = self.gate.service(self.player.service(actor, move || clock.now()), actor);
+        let now = move || clock.now();
+        let inner = self.player.service(actor, now.clone());
+        let noted = Noted { inner, calls: self.calls.clone(), actor: actor.to_owned(), now };
+        let service = self.gate.service(noted, actor);
         let retried = ServiceBuilder::new()
             .layer(RetryLayer::new(RetryPolicy::server_retry()))
             .layer(Fuse(fuse))

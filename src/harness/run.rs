@@ -1,9 +1,10 @@
 use super::{
     Error, Mode, Options, Record,
-    error::chain,
-    failure::{Scene, Stuck, render},
+    calls::Calls,
+    check,
+    failure::{Failure, Scene, Stuck, relative, render},
     live::{self, Live},
-    mode::Settings,
+    mode::{Check, Settings},
     replay::Replay,
     world::{On, World},
 };
@@ -55,20 +56,33 @@ where
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
-    let problem = match choose(&options) {
-        Ok(Choice::Replay(path)) => replay(&options, &path, scenario),
-        Ok(Choice::Live { provider, mode, path, settings }) => {
-            on_cluster(&options, provider, &mode, &path, &settings, scenario).map_err(|e| chain(&e)).err()
+    match try_run(options, scenario) {
+        Ok(()) => {}
+        Err(Failure::Panic(panic)) => resume_unwind(panic),
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+/// As [`run`], and gives what went wrong to the caller.
+///
+/// # Errors
+/// Where [`run`] panics.
+pub fn try_run<S, Fut>(options: Options, scenario: S) -> Result<(), Failure>
+where
+    S: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Outcome,
+{
+    match choose(&options)? {
+        Choice::Replay { path, check } => replay(&options, &path, &check, scenario),
+        Choice::Live { provider, mode, path, settings } => {
+            on_cluster(&options, provider, &mode, &path, &settings, scenario)
         }
-        Err(error) => Some(chain(&error)),
-    };
-    if let Some(text) = problem {
-        panic!("{text}");
     }
 }
 
 enum Choice {
-    Replay(PathBuf),
+    Replay { path: PathBuf, check: Check },
     Live { provider: Provider, mode: Mode, path: PathBuf, settings: Settings },
 }
 
@@ -77,47 +91,53 @@ fn choose(options: &Options) -> Result<Choice, Error> {
     let settings = Settings::find(&options.package)?;
     let path = options.tape.clone().unwrap_or_else(|| settings.tape(&options.tape_file()));
     match mode.cluster {
-        Some(_) if mode.record == Record::Once && path.exists() => Ok(Choice::Replay(path)),
+        Some(_) if mode.record == Record::Once && path.exists() => {
+            Ok(Choice::Replay { path, check: mode.check })
+        }
         Some(provider) => Ok(Choice::Live { provider, mode, path, settings }),
         None if mode.record != Record::None => Err(Error::Environment {
             variable: "KUBETAPE_CLUSTER",
             value: String::new(),
             known: "envtest, kwok, kind, current (KUBETAPE_RECORD needs a cluster to record on)",
         }),
-        None if path.exists() => Ok(Choice::Replay(path)),
+        None if path.exists() => Ok(Choice::Replay { path, check: mode.check }),
         None => Err(Error::NoTape { path, test: options.test.clone() }),
     }
 }
 
-/// Replays the tape; the text of what went wrong, if anything did.
-fn replay<S, Fut>(options: &Options, path: &Path, scenario: S) -> Option<String>
+fn replay<S, Fut>(options: &Options, path: &Path, check: &Check, scenario: S) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut + Send + 'static,
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
-    let tape = match Tape::load(path) {
-        Ok(tape) => tape,
-        Err(source) => return Some(chain(&Error::Tape { path: path.to_owned(), source })),
-    };
+    let tape = Tape::load(path).map_err(|source| Error::Tape { path: path.to_owned(), source })?;
     let player = Player::new(&tape, options.level);
     let place = Arc::new(Mutex::new(String::new()));
-    let result = play(options, &tape.header, &player, scenario, place.clone());
+    let calls = Calls::default();
+    let result = play(options, &tape.header, &player, calls.clone(), scenario, place.clone());
+    if let Some(problem) = check::leave(check, &calls) {
+        return Err(Failure::Scenario(problem));
+    }
     let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let scene = Scene { options, tape: path, player: &player, place: &place };
+    let scene = Scene { options, tape: path, player: &player, calls: &calls, place: &place };
+    let diverged = |divergence: &Divergence| Failure::Diverged(render(&scene, divergence));
+    // What a scenario saw after a divergence says nothing, so the divergence is told.
+    let earlier = || player.verdict(false, std::time::Duration::ZERO);
     match result {
-        Ok(Played { problem: Some(problem), .. }) => Some(problem),
-        Ok(Played { divergence, .. }) => divergence.map(|divergence| render(&scene, &divergence)),
-        Err(Failed::Stuck(stuck)) => Some(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))),
-        Err(Failed::Panic(panic)) => match player.verdict(false, std::time::Duration::ZERO) {
-            // What the scenario saw after a divergence says nothing.
-            Some(divergence) => Some(render(&scene, &divergence)),
-            None => resume_unwind(panic),
-        },
-        Err(Failed::Stopped(stopped)) => match player.verdict(false, std::time::Duration::ZERO) {
-            Some(divergence) => Some(render(&scene, &divergence)),
-            None => Some(chain(&Error::Stopped(stopped))),
-        },
+        Ok(Played { problem: None, divergence: None }) => {
+            check::again(check, options, &relative(path), &calls)
+                .map_or(Ok(()), |text| Err(Failure::Scenario(text)))
+        }
+        Ok(Played { problem: Some(problem), .. }) => Err(Failure::Scenario(problem)),
+        Ok(Played { divergence, .. }) => divergence.map_or(Ok(()), |divergence| Err(diverged(&divergence))),
+        Err(Failed::Stuck(stuck)) => {
+            Err(Failure::Diverged(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))))
+        }
+        Err(Failed::Panic(panic)) => Err(earlier().map_or(Failure::Panic(panic), |found| diverged(&found))),
+        Err(Failed::Stopped(stopped)) => {
+            Err(earlier().map_or_else(|| Error::Stopped(stopped).into(), |found| diverged(&found)))
+        }
     }
 }
 
@@ -136,6 +156,7 @@ fn play<S, Fut>(
     options: &Options,
     header: &Header,
     player: &Player,
+    calls: Calls,
     scenario: S,
     place: Arc<Mutex<String>>,
 ) -> Result<Played, Failed>
@@ -152,7 +173,7 @@ where
     let (player, deadline, namespace) = (player.clone(), options.deadline, header.namespace.clone());
     let run = move || {
         runtime::run(run_options, move |clock, gate| {
-            let replay = Replay { player: player.clone(), clock, gate };
+            let replay = Replay { player: player.clone(), clock, gate, calls };
             let driver: runtime::Driver = Box::new(move |now| match player.quiet(now) {
                 Quiet::Moved => Next::Again,
                 Quiet::Later(at) => Next::At(at),
@@ -228,23 +249,24 @@ fn on_cluster<S, Fut>(
     path: &Path,
     settings: &Settings,
     scenario: S,
-) -> Result<(), Error>
+) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut + Send + 'static,
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
-    let config = live::shared(provider, mode, options, &settings.record.contexts)?;
     let (options, mode, path) = (options.clone(), mode.clone(), path.to_owned());
-    let provider = if options.bare { Provider::Envtest } else { provider };
+    // Only envtest can leave the controllers out, and only it can forget its history.
+    let provider = if options.bare || options.exclusive { Provider::Envtest } else { provider };
+    let found = live::find(provider, &mode, &options, &settings.record.contexts)?;
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Error::Stopped(Stopped::Runtime(e)))?;
-        runtime.block_on(in_cluster(&options, provider, &mode, &path, config, scenario))
+        runtime.block_on(in_cluster(&options, provider, &mode, &path, found, scenario))
     });
     match thread.join() {
         Ok(result) => result,
-        Err(panic) => resume_unwind(panic),
+        Err(panic) => Err(Failure::Panic(panic)),
     }
 }
 
@@ -253,28 +275,32 @@ async fn in_cluster<S, Fut>(
     provider: Provider,
     mode: &Mode,
     path: &Path,
-    mut config: kube::Config,
+    mut found: live::Found,
     scenario: S,
-) -> Result<(), Error>
+) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut,
     Fut: Future,
     Fut::Output: Outcome,
 {
     let namespace = options.namespace();
-    config.default_namespace.clone_from(&namespace);
+    found.config.default_namespace.clone_from(&namespace);
     let prepare = |what: &str| {
         let what = what.to_owned();
         move |source| Error::Prepare { what, source: Box::new(source) }
     };
-    let setup = Client::try_from(config.clone()).map_err(prepare("make a client"))?;
+    let setup = Client::try_from(found.config.clone()).map_err(prepare("make a client"))?;
     live::prepare(&setup, &namespace, &options.crds, options.bare).await?;
     let version = setup.apiserver_version().await.map_err(prepare("ask for the server's version"))?;
     let recorder = match mode.record {
         Record::None => None,
         _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
     };
-    let world = World::new(On::Cluster(Live::new(config, provider, recorder.clone())), namespace.clone(), options.deadline);
+    let world = World::new(
+        On::Cluster(Live::new(found, provider, recorder.clone())),
+        namespace.clone(),
+        options.deadline,
+    );
     let result = futures::FutureExt::catch_unwind(AssertUnwindSafe(scenario(world.clone()))).await;
     let end = match &result {
         Ok(_) => "ok",
@@ -283,7 +309,9 @@ where
     let recorded = recorder.map(|recorder| recorder.finish_as(end)).transpose();
     end_operators(&world).await;
     if !mode.keep {
-        live::clean(&setup, &namespace, &options.crds).await.map_err(prepare("delete the scenario's namespace"))?;
+        live::clean(&setup, &namespace, &options.crds)
+            .await
+            .map_err(prepare("delete the scenario's namespace"))?;
     }
     let failed = |source| Error::Tape { path: path.to_owned(), source };
     let problem = match result {
@@ -293,10 +321,7 @@ where
     if let Some(part) = recorded.map_err(failed)? {
         keep_tape(&part, path, mode.record, problem.is_some()).map_err(failed)?;
     }
-    if let Some(problem) = problem {
-        panic!("{problem}");
-    }
-    Ok(())
+    problem.map_or(Ok(()), |problem| Err(Failure::Scenario(problem)))
 }
 
 fn begin_tape(

@@ -25,7 +25,13 @@ impl World {
     #[track_caller]
     pub fn until<K>(&self, name: &str, condition: impl Condition<K> + Send) -> impl Future<Output = K> + Send
     where
-        K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
         K::DynamicType: Default,
     {
         let (world, at, name) = (self.clone(), Location::caller(), name.to_owned());
@@ -44,7 +50,13 @@ impl World {
     #[track_caller]
     pub fn gone<K>(&self, name: &str) -> impl Future<Output = ()> + Send + use<K>
     where
-        K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
         K::DynamicType: Default,
     {
         let (world, at, name) = (self.clone(), Location::caller(), name.to_owned());
@@ -57,7 +69,13 @@ impl World {
 
     async fn watch_until<K>(&self, name: &str, kind: &str, condition: impl Condition<K>) -> Option<K>
     where
-        K: Resource<Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Resource<Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
         K::DynamicType: Default,
     {
         let api: Api<K> = self.api();
@@ -72,7 +90,8 @@ impl World {
                         if condition.matches_object(state.as_ref()) {
                             return state;
                         }
-                        *seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(format!("{state:#?}"));
+                        *seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+                            Some(format!("{state:#?}"));
                     }
                     // The watcher goes on by itself after an error.
                     Err(watcher::Error::NoResourceVersion) | Ok(None) | Err(_) => {}

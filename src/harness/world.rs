@@ -1,5 +1,6 @@
 use super::{
     activity::Activity,
+    calls::Calls,
     live::Live,
     operator::{Operator, name_of},
     replay::Replay,
@@ -110,7 +111,10 @@ impl World {
         Fut: Future + Send + 'static,
     {
         let taken = name == DRIVER || self.operators().iter().any(|operator| operator.name() == name);
-        assert!(!taken, "there is an actor named {name:?} already; name this one with `world.run_as(\"…\", run)`");
+        assert!(
+            !taken,
+            "there is an actor named {name:?} already; name this one with `world.run_as(\"…\", run)`"
+        );
         let operator = Operator::new(self.clone(), name, run);
         self.operators().push(operator.clone());
         operator
@@ -124,6 +128,24 @@ impl World {
             world.at(at, format!("advance({time:?})"));
             tokio::time::sleep(time).await;
             world.step("advance", &format!("{time:?}")).await;
+        }
+    }
+
+    /// Makes the cluster forget its history: etcd is compacted and the API server starts anew, so that every
+    /// watch breaks and is answered 410 when it asks for what came before. On a tape this is a mark, and the
+    /// broken watches are the taped ones.
+    ///
+    /// # Panics
+    /// On a cluster, when the scenario is not `exclusive`, or etcd cannot be compacted.
+    #[track_caller]
+    pub fn compact(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (world, at) = (self.clone(), Location::caller());
+        async move {
+            world.at(at, "compact()".into());
+            if let On::Cluster(live) = &world.0.ground {
+                live.compact().await;
+            }
+            world.step("compact", "").await;
         }
     }
 
@@ -159,7 +181,15 @@ impl World {
         }
     }
 
-    pub(super) fn at(&self, at: &Location<'_>, step: String) {
+    /// What went over the wire so far.
+    pub(super) fn calls(&self) -> &Calls {
+        match &self.0.ground {
+            On::Tape(replay) => &replay.calls,
+            On::Cluster(live) => live.calls(),
+        }
+    }
+
+    pub(crate) fn at(&self, at: &Location<'_>, step: String) {
         let text = format!("{}:{} {step}", at.file(), at.line());
         *self.0.place.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }

@@ -103,7 +103,9 @@ async fn contest(world: &World) {
 async fn refuse(world: &World) {
     let patch = Patch::Merge(json!({"spec": {"spec": "another"}}));
     let refused = world.api::<MyApp>().patch("shop", &PatchParams::default(), &patch).await;
-    let Err(kube::Error::Api(status)) = refused else { panic!("an immutable field was changed: {refused:?}") };
+    let Err(kube::Error::Api(status)) = refused else {
+        panic!("an immutable field was changed: {refused:?}")
+    };
     assert_eq!(status.code, 422);
     assert!(status.message.contains("spec is immutable"), "{}", status.message);
 }
@@ -119,11 +121,13 @@ async fn end(world: &World, bare: bool) {
     world.settle().await;
 }
 
-fn app(replicas: i32) -> MyApp {
+/// An app of this many replicas.
+pub fn app(replicas: i32) -> MyApp {
     MyApp::new("shop", MyAppSpec { spec: "v1".into(), replicas })
 }
 
-fn ready(replicas: i32) -> impl Fn(Option<&MyApp>) -> bool + Send {
+/// The app says that all of this many replicas are ready.
+pub fn ready(replicas: i32) -> impl Fn(Option<&MyApp>) -> bool + Send {
     move |app| {
         app.is_some_and(|app| {
             let status = app.status.as_ref().filter(|status| status.is_ready);

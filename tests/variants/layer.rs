@@ -68,7 +68,13 @@ impl Call {
     }
 
     /// A write, as an operator would send it.
-    pub fn write(method: Method, path: impl Into<String>, query: &str, media: &'static str, body: Value) -> Self {
+    pub fn write(
+        method: Method,
+        path: impl Into<String>,
+        query: &str,
+        media: &'static str,
+        body: Value,
+    ) -> Self {
         let mut call = Self { method, query: query.to_owned(), body, ..Self::get(path) };
         call.set_media(media);
         call

@@ -13,7 +13,10 @@ pub use layer::{Layer, through};
 pub use mutants::MUTANTS;
 
 use crate::scenarios::{book, books, echo, echoes, myapp, myapps};
-use kube::{Client, runtime::{controller, watcher}};
+use kube::{
+    Client,
+    runtime::{controller, watcher},
+};
 use kubetape::{Options, World};
 use std::{path::Path, time::Duration};
 
@@ -51,8 +54,14 @@ impl Setup {
 }
 
 /// All scenarios, as `operator__scenario`.
-pub const SCENARIOS: [&str; 6] =
-    ["book__shelf", "book__shelf_bare", "echo__lives", "echo__lives_bare", "myapp__lives", "myapp__lives_bare"];
+pub const SCENARIOS: [&str; 6] = [
+    "book__shelf",
+    "book__shelf_bare",
+    "echo__lives",
+    "echo__lives_bare",
+    "myapp__lives",
+    "myapp__lives_bare",
+];
 
 /// The operator of a scenario.
 pub fn operator(scenario: &str) -> &str {

@@ -55,7 +55,8 @@ fn adds_finalizer(call: &Call) -> bool {
 
 fn is_finalizer_patch(call: &Call, op: &str) -> bool {
     let operations = call.body.as_array().map(Vec::as_slice).unwrap_or_default();
-    let text = |operation: &Value, key| operation.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |operation: &Value, key| operation.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     operations.iter().any(|o| text(o, "op") == op && text(o, "path").starts_with("/metadata/finalizers"))
 }
 
@@ -65,7 +66,8 @@ fn finalizer_too_late() -> Layer {
             let (_, object) = Call::get(&call.path).ask(&client).await?;
             if let Ok(object) = serde_json::from_value::<echo::Echo>(object) {
                 let child = json!(echo::deployment(&object));
-                let path = call.path.replace("example.com/v1", "apps/v1").replace("/echoes/", "/deployments/");
+                let path =
+                    call.path.replace("example.com/v1", "apps/v1").replace("/echoes/", "/deployments/");
                 let query = format!("&force=true&fieldManager={}", echo::MANAGER);
                 Call::write(Method::PATCH, path, &query, APPLY, child).send(&client).await?;
             }
@@ -169,7 +171,9 @@ fn child_not_made_again() -> Layer {
     let applied: Arc<Mutex<BTreeMap<String, Value>>> = Arc::default();
     layer(move |client, call| {
         let known = call.applies("deployments")
-            && lock(&applied).insert(call.path.clone(), call.body.clone()).is_some_and(|last| last == call.body);
+            && lock(&applied)
+                .insert(call.path.clone(), call.body.clone())
+                .is_some_and(|last| last == call.body);
         async move {
             if !known {
                 return call.send(&client).await;

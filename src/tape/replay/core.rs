@@ -3,6 +3,7 @@ use super::{
     items::What,
     ledger::{Attempt, Ledger},
     plan::{Mark, Plan, Said, TypeKey},
+    stand_ins::Masks,
     watches::Watches,
 };
 use crate::{
@@ -59,6 +60,7 @@ pub(super) struct Core {
     /// What is still to happen, by actor and type, in order.
     pub(super) queues: BTreeMap<(String, TypeKey), VecDeque<usize>>,
     pub(super) ledger: Ledger,
+    pub(super) masks: Masks,
     pub(super) watches: Watches,
     pub(super) held: Vec<Held>,
     pub(super) served: BTreeMap<(String, ObjectKey), usize>,
@@ -99,14 +101,14 @@ pub(super) struct Held {
 pub(super) enum Waiting {
     Write { write: usize, attempt: Box<Attempt>, reply: oneshot::Sender<Outcome> },
     Read { info: Box<RequestInfo>, said: Box<Said>, reply: oneshot::Sender<Outcome> },
-    Step { step: String, of: String, reply: oneshot::Sender<()> },
+    Step { mark: Box<Mark>, reply: oneshot::Sender<()> },
 }
 
 /// What a request gets.
 pub(super) type Outcome = Result<Response, tower::BoxError>;
 
 impl Core {
-    pub(super) fn new(plan: Arc<Plan>, level: Level) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, level: Level, masks: Masks) -> Self {
         let mut history = History::default();
         for types in plan.types.values() {
             if let Some(resource) = &types.resource {
@@ -123,6 +125,7 @@ impl Core {
         }
         Self {
             ledger: Ledger::new(plan.clone()),
+            masks,
             plan,
             level,
             history,
@@ -148,7 +151,8 @@ impl Core {
 
     /// The number of the next frame that has not been delivered.
     pub(super) fn next_frame(&self) -> u64 {
-        let framed = |index: &&usize| matches!(self.plan.items[**index].what, What::Seen { framed: true, .. });
+        let framed =
+            |index: &&usize| matches!(self.plan.items[**index].what, What::Seen { framed: true, .. });
         let firsts = self.queues.values().filter_map(|queue| queue.iter().find(framed));
         firsts.map(|index| self.plan.items[*index].n).min().unwrap_or(u64::MAX)
     }
@@ -196,7 +200,14 @@ impl Core {
         published.max(own)
     }
 
-    pub(super) fn note(&mut self, now: Duration, by: &str, info: &RequestInfo, status: u16, taped: Option<u64>) {
+    pub(super) fn note(
+        &mut self,
+        now: Duration,
+        by: &str,
+        info: &RequestInfo,
+        status: u16,
+        taped: Option<u64>,
+    ) {
         let (by, what) = (by.to_owned(), info.what());
         self.log.push(Served { at: now, by, verb: info.verb, what, status, taped });
     }

@@ -1,8 +1,6 @@
-use super::{
-    plan::{Plan, is_event, rv_of},
-};
+use super::plan::{Plan, is_event, rv_of};
 use crate::{
-    tape::{Class, Write, same_body},
+    tape::{Class, Write, same_body, term},
     wire::{ObjectKey, RequestInfo, Verb},
 };
 use serde_json::Value;
@@ -125,10 +123,11 @@ impl Ledger {
         let Some(slot) = self.slots.get(&slot_key) else { return Verdict::Unknown };
         let is_status = attempt.info.subresource.as_deref() == Some("status");
         let found = if is_status { self.find_status(slot, attempt) } else { self.find(slot, attempt) };
-        let repeats = slot.last.as_ref().is_some_and(|last| agrees(last, attempt))
-            || slot.repeats.iter().any(|(before, repeat)| {
-                Some(*before) == slot.last_write && self.matches(*repeat, attempt)
-            });
+        let repeats = slot.last.as_ref().is_some_and(|last| repeats(&slot_key.1, last, attempt))
+            || slot
+                .repeats
+                .iter()
+                .any(|(before, repeat)| Some(*before) == slot.last_write && self.matches(*repeat, attempt));
         match found {
             Some(write) if repeats && !self.is_failed(write) && !self.is_due(write, news) => {
                 Verdict::Repeat(slot.last_write)
@@ -138,7 +137,9 @@ impl Ledger {
                 None => Verdict::Match(write),
             },
             None if repeats => Verdict::Repeat(slot.last_write),
-            None if is_status && slot.order.iter().any(|w| self.plan.writes[*w].class == Class::Effective) => {
+            None if is_status
+                && slot.order.iter().any(|w| self.plan.writes[*w].class == Class::Effective) =>
+            {
                 Verdict::Free(self.nearest_status(slot))
             }
             None => self.refuse(slot, attempt),
@@ -170,12 +171,16 @@ impl Ledger {
     pub(super) fn wrong_statuses(&self) -> Vec<usize> {
         let mut wrong = Vec::new();
         for slot in self.slots.values() {
-            let statuses = slot.order.iter().copied().filter(|w| {
-                self.plan.writes[*w].is_status && self.plan.writes[*w].class == Class::Effective
-            });
+            let statuses =
+                slot.order.iter().copied().filter(|w| {
+                    self.plan.writes[*w].is_status && self.plan.writes[*w].class == Class::Effective
+                });
             let Some(last) = statuses.last() else { continue };
             let taped = &self.plan.writes[last];
-            let agrees = slot.last.as_ref().is_some_and(|came| same_body(taped.verb, Some("status"), &taped.body, &came.body));
+            let agrees = slot
+                .last
+                .as_ref()
+                .is_some_and(|came| same_body(taped.verb, Some("status"), &taped.body, &came.body));
             if !agrees {
                 wrong.push(last);
             }
@@ -200,7 +205,8 @@ impl Ledger {
     fn slot_key(&self, attempt: &Attempt) -> Option<SlotKey> {
         let info = &attempt.info;
         let resource = info.resource.as_ref()?;
-        let name = info.name.clone().or_else(|| name_in(&attempt.body)).or_else(|| self.generated(attempt))?;
+        let name =
+            info.name.clone().or_else(|| name_in(&attempt.body)).or_else(|| self.generated(attempt))?;
         let key = ObjectKey::new(resource, info.namespace.as_deref(), &name);
         Some((attempt.actor.clone(), key, info.subresource.clone()))
     }
@@ -261,16 +267,10 @@ impl Ledger {
     /// tape, whose change its actor was shown.
     fn is_due(&self, write: usize, news: u64) -> bool {
         let wanted = &self.plan.writes[write];
-        let Some(rv) = wanted.response_rv else { return true };
-        let made_before = |other: &Write| match other.response_rv {
-            Some(made) => made < rv,
-            None => other.requested_n < wanted.requested_n,
-        };
-        let changes_open = self.open_binding.iter().any(|(_, other)| {
-            let other_write = &self.plan.writes[*other];
-            *other != write && other_write.key == wanted.key && made_before(other_write)
-        });
-        !changes_open && wanted.requested_n < news
+        // A watch may show a change before its writer has the answer, so the request's place decides.
+        let open =
+            self.open_before(wanted.requested_n).any(|other| self.plan.writes[other].key == wanted.key);
+        !open && wanted.requested_n < news
     }
 
     /// The open write that was answered before this one was requested, by the same actor for the same root.
@@ -314,6 +314,14 @@ impl Ledger {
                 None => Verdict::Unknown,
             },
         }
+    }
+}
+
+/// Whether a write says what the last one of its slot said; a renewal of a Lease does.
+fn repeats(key: &ObjectKey, last: &Attempt, attempt: &Attempt) -> bool {
+    match term(key, &last.body).zip(term(key, &attempt.body)) {
+        Some((before, now)) => before == now,
+        None => agrees(last, attempt),
     }
 }
 

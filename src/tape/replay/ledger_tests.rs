@@ -73,7 +73,10 @@ fn repeats_are_free_and_other_bodies_are_not() {
     let mut ledger = ledger(tape);
     let got: Vec<Verdict> = [1, 1, 1, 2, 2].iter().map(|n| take(&mut ledger, &apply(*n))).collect();
     let (first, second) = (Verdict::Match(0), Verdict::Match(2));
-    assert_eq!(got, [first, Verdict::Repeat(Some(0)), Verdict::Repeat(Some(0)), second, Verdict::Repeat(Some(2))]);
+    assert_eq!(
+        got,
+        [first, Verdict::Repeat(Some(0)), Verdict::Repeat(Some(0)), second, Verdict::Repeat(Some(2))]
+    );
     assert_eq!(take(&mut ledger, &apply(1)), Verdict::Again(0));
     assert_eq!(take(&mut ledger, &apply(3)), Verdict::Different(2));
     assert_eq!(ledger.open_binding_count(), 0);
@@ -126,14 +129,25 @@ fn the_last_status_of_a_stretch_binds_and_those_before_it_are_free() {
     said(&mut tape, 0, 5);
     said(&mut tape, 1, 6);
     said(&mut tape, 2, 7);
-    tape.write("op", Patch, ECHO, Some(MERGE), json!({"spec": {"a": 1}}), 200, object("e", 8, &json!({"a": 1})));
+    tape.write(
+        "op",
+        Patch,
+        ECHO,
+        Some(MERGE),
+        json!({"spec": {"a": 1}}),
+        200,
+        object("e", 8, &json!({"a": 1})),
+    );
     said(&mut tape, 3, 9);
     let mut ledger = ledger(tape);
     assert_eq!(ledger.open_binding_count(), 3);
     assert_eq!(take(&mut ledger, &status(3)), Verdict::Free(Some(0)), "the next stretch has not begun");
     assert_eq!(take(&mut ledger, &status(9)), Verdict::Free(Some(0)), "an extra one");
     assert_eq!(take(&mut ledger, &status(2)), Verdict::Match(2), "two were left out");
-    assert_eq!(take(&mut ledger, &attempt(Patch, ECHO, Some(MERGE), json!({"spec": {"a": 1}}))), Verdict::Match(3));
+    assert_eq!(
+        take(&mut ledger, &attempt(Patch, ECHO, Some(MERGE), json!({"spec": {"a": 1}}))),
+        Verdict::Match(3)
+    );
     assert_eq!(ledger.open_before(u64::MAX).collect::<Vec<_>>(), [4]);
     assert_eq!(take(&mut ledger, &status(3)), Verdict::Match(4));
     assert!(ledger.wrong_statuses().is_empty());
@@ -169,7 +183,10 @@ fn a_renewal_is_a_repeat_even_where_it_is_an_update_after_a_create() {
     let mut ledger = ledger(tape);
     assert_eq!(take(&mut ledger, &attempt(Create, leases, None, lease(0, 2))), Verdict::Match(0));
     for second in [7, 12] {
-        assert_eq!(take(&mut ledger, &attempt(Update, path, None, lease(5, second))), Verdict::Repeat(Some(0)));
+        assert_eq!(
+            take(&mut ledger, &attempt(Update, path, None, lease(5, second))),
+            Verdict::Repeat(Some(0))
+        );
     }
 }
 

@@ -14,6 +14,7 @@ mod reads;
 mod roots;
 mod schedule;
 mod stale;
+mod stand_ins;
 mod versions;
 mod watches;
 mod writes;

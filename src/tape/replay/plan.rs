@@ -1,10 +1,12 @@
 use super::{
     items::{Item, items},
     roots::roots,
+    stand_ins,
     versions::{Types, versions},
 };
 use crate::{
     entropy::Offset,
+    scrub::serve,
     tape::{Answer, Class, Event, Header, Payload, Tape, TapeEvent, Write, classify, record::DROPPED},
     wire::{ObjectKey, RequestInfo, Verb},
 };
@@ -72,12 +74,17 @@ pub(super) struct Mark {
     pub(super) at: Offset,
     pub(super) step: String,
     pub(super) of: String,
+    /// The operators' streams that were open then.
+    pub(super) watching: BTreeSet<(String, TypeKey)>,
 }
 
 impl Plan {
     pub(super) fn new(tape: &Tape) -> Self {
+        // Writes are compared by symbol; what is served are the stand-ins of the symbols.
+        let mut writes = classify(tape);
+        writes.iter_mut().filter_map(|write| write.response.as_mut()).for_each(serve);
+        let tape = &stand_ins::served(tape);
         let exchanges = exchanges(tape);
-        let writes = classify(tape);
         let roots = roots(tape, &writes);
         let binding = binding(&writes, &segments(&writes, &roots));
         let types = versions(tape, &exchanges, &writes);
@@ -86,7 +93,7 @@ impl Plan {
             header: tape.header.clone(),
             answers: answers(&exchanges, &writes),
             reads: reads(&exchanges),
-            steps: steps(tape),
+            steps: steps(tape, &exchanges),
             generated: BTreeSet::new(),
             end: tape.events.last().map_or(Offset::default(), |last| last.at),
             exchanges,
@@ -96,7 +103,8 @@ impl Plan {
             types,
             items,
         };
-        plan.generated = plan.writes.iter().filter(|w| w.info.name.is_none()).map(|w| w.key.name.clone()).collect();
+        plan.generated =
+            plan.writes.iter().filter(|w| w.info.name.is_none()).map(|w| w.key.name.clone()).collect();
         plan
     }
 
@@ -117,7 +125,10 @@ fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
         match event {
             Event::Sent(sent) => {
                 let (by, info) = (sent.by.clone(), sent.info());
-                all.insert(sent.id.clone(), Exchange { n: *n, at: *at, by, info, answer: None, failed: None });
+                all.insert(
+                    sent.id.clone(),
+                    Exchange { n: *n, at: *at, by, info, answer: None, failed: None },
+                );
             }
             Event::Answer(answer) => {
                 if let Some(exchange) = all.get_mut(&answer.to) {
@@ -136,12 +147,30 @@ fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
     all
 }
 
-fn steps(tape: &Tape) -> Vec<Mark> {
-    let marks = tape.events.iter().filter_map(|TapeEvent { n, at, event }| match event {
-        Event::Step { step, of } => Some(Mark { n: *n, at: *at, step: step.clone(), of: of.clone() }),
-        _ => None,
-    });
-    marks.collect()
+fn steps(tape: &Tape, exchanges: &BTreeMap<String, Exchange>) -> Vec<Mark> {
+    let mut open: BTreeMap<&str, (String, TypeKey)> = BTreeMap::new();
+    let mut marks = Vec::new();
+    for TapeEvent { n, at, event } in &tape.events {
+        match event {
+            Event::Answer(answer) if answer.status < 300 => {
+                open.extend(stream_of(exchanges, &answer.to).map(|place| (answer.to.as_str(), place)));
+            }
+            Event::Closed { of, .. } => drop(open.remove(of.as_str())),
+            Event::Step { step, of } => {
+                let watching = open.values().cloned().collect();
+                marks.push(Mark { n: *n, at: *at, step: step.clone(), of: of.clone(), watching });
+            }
+            _ => {}
+        }
+    }
+    marks
+}
+
+/// Who watches what with this request, the scenario aside.
+fn stream_of(exchanges: &BTreeMap<String, Exchange>, id: &str) -> Option<(String, TypeKey)> {
+    let exchange = exchanges.get(id).filter(|e| e.info.verb == Verb::Watch && e.by != DRIVER)?;
+    let resource = exchange.info.resource.as_ref()?;
+    Some((exchange.by.clone(), (resource.group.clone(), resource.plural.clone())))
 }
 
 /// Numbers each write by how many effective writes of other kinds its actor made in its root before.
@@ -165,7 +194,8 @@ fn binding(writes: &[Write], segments: &[usize]) -> Vec<bool> {
         last.insert((&write.actor, &write.key, segments[index]), index);
     }
     let last: BTreeSet<usize> = last.into_values().collect();
-    let binds = |(index, write): (usize, &Write)| effective(write) && (!write.is_status || last.contains(&index));
+    let binds =
+        |(index, write): (usize, &Write)| effective(write) && (!write.is_status || last.contains(&index));
     writes.iter().enumerate().map(binds).collect()
 }
 
@@ -174,12 +204,15 @@ fn answers(
     writes: &[Write],
 ) -> BTreeMap<(String, ObjectKey), Vec<Said>> {
     let mut out: BTreeMap<_, Vec<Said>> = BTreeMap::new();
-    let by_request: BTreeMap<u64, usize> = writes.iter().enumerate().map(|(i, w)| (w.requested_n, i)).collect();
+    let by_request: BTreeMap<u64, usize> =
+        writes.iter().enumerate().map(|(i, w)| (w.requested_n, i)).collect();
     for exchange in exchanges.values() {
         let write = by_request.get(&exchange.n).copied();
         let key = match write {
             Some(index) => Some(writes[index].key.clone()),
-            None if exchange.info.verb == Verb::Get && exchange.info.subresource.is_none() => exchange.info.key(),
+            None if exchange.info.verb == Verb::Get && exchange.info.subresource.is_none() => {
+                exchange.info.key()
+            }
             None => None,
         };
         let (Some(key), Some(said)) = (key, said(exchange, write)) else { continue };

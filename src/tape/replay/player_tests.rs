@@ -39,7 +39,13 @@ fn applied(tape: &mut Builder, replicas: u64, status: u16, rv: u64) {
 #[test]
 fn frames_wait_for_the_writes_before_them() {
     let mut tape = Builder::new();
-    let watch = tape.sent("op", Verb::Watch, &format!("{CHILDREN}?watch=true&resourceVersion=1"), None, Payload::Empty);
+    let watch = tape.sent(
+        "op",
+        Verb::Watch,
+        &format!("{CHILDREN}?watch=true&resourceVersion=1"),
+        None,
+        Payload::Empty,
+    );
     tape.answer(&watch, 200, Payload::Empty);
     applied(&mut tape, 1, 201, 5);
     tape.frame(&watch, EventType::Added, object(5, 1));
@@ -54,11 +60,25 @@ fn frames_wait_for_the_writes_before_them() {
 #[test]
 fn a_frame_waits_for_its_status_in_vain_at_most_a_while() {
     let mut tape = Builder::new();
-    let watch = tape.sent("op", Verb::Watch, &format!("{CHILDREN}?watch=true&resourceVersion=1"), None, Payload::Empty);
+    let watch = tape.sent(
+        "op",
+        Verb::Watch,
+        &format!("{CHILDREN}?watch=true&resourceVersion=1"),
+        None,
+        Payload::Empty,
+    );
     tape.answer(&watch, 200, Payload::Empty);
     for (rv, replicas) in [(5, 1), (6, 2)] {
         let (path, body) = (format!("{CHILD}/status"), json!({"status": {"replicas": replicas}}));
-        tape.write("op", Verb::Patch, &path, Some("application/merge-patch+json"), body, 200, object(rv, replicas));
+        tape.write(
+            "op",
+            Verb::Patch,
+            &path,
+            Some("application/merge-patch+json"),
+            body,
+            200,
+            object(rv, replicas),
+        );
         if rv == 5 {
             tape.frame(&watch, EventType::Modified, object(rv, replicas));
         }

@@ -17,7 +17,12 @@ impl Core {
     /// A write that insists on a resourceVersion must know the newest one.
     ///
     /// Once that is a race, and it gets the 409 that a server gives; twice in a row it is a divergence.
-    pub(super) fn judge_version(&mut self, attempt: &Attempt, verdict: &Verdict, now: Duration) -> Option<Reply> {
+    pub(super) fn judge_version(
+        &mut self,
+        attempt: &Attempt,
+        verdict: &Verdict,
+        now: Duration,
+    ) -> Option<Reply> {
         let key = self.ledger.key_of(attempt)?;
         let came = precondition(&attempt.body);
         let (taped, newest) = match verdict {
@@ -29,7 +34,8 @@ impl Core {
                 }
                 let newest = self.newest_rv(&key);
                 if wanted.is_none() || came.is_none() {
-                    let divergence = Divergence::stale(&self.plan, attempt, *write, came, wanted.and(Some(newest)), now);
+                    let divergence =
+                        Divergence::stale(&self.plan, attempt, *write, came, wanted.and(Some(newest)), now);
                     return Some(self.refuse(attempt, divergence, now));
                 }
                 (Some(*write), newest)

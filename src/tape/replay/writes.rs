@@ -16,7 +16,9 @@ use tokio::sync::oneshot;
 impl Core {
     /// Takes a write for what it is on the tape, and answers it as the server did.
     pub(super) fn write(&mut self, attempt: Attempt, now: Duration) -> Reply {
-        if self.level == Level::Strict && let Some(divergence) = self.out_of_line(&attempt, now) {
+        if self.level == Level::Strict
+            && let Some(divergence) = self.out_of_line(&attempt, now)
+        {
             return self.refuse(&attempt, divergence, now);
         }
         let news = self.ledger.key_of(&attempt).map_or(u64::MAX, |key| self.next_news(&attempt.actor, &key));
@@ -98,7 +100,10 @@ impl Core {
             let object = if gone { None } else { object.map(|object| Arc::new(object.clone())) };
             let known = self.own.get(&taped.key).is_some_and(|own| own.rv > rv);
             if !known {
-                self.own.insert(taped.key.clone(), Own { n: taped.answered_n.unwrap_or(taped.requested_n), rv, object });
+                self.own.insert(
+                    taped.key.clone(),
+                    Own { n: taped.answered_n.unwrap_or(taped.requested_n), rv, object },
+                );
             }
         }
     }
@@ -145,7 +150,9 @@ impl Core {
             }
             (Verb::Create, None) => last.map_or_else(
                 || Failure::not_found(&named).to_response(),
-                |write| self.taped_response(write).unwrap_or_else(|_| Failure::not_found(&named).to_response()),
+                |write| {
+                    self.taped_response(write).unwrap_or_else(|_| Failure::not_found(&named).to_response())
+                },
             ),
             (_, None) => Failure::not_found(&named).to_response(),
         }
@@ -171,9 +178,10 @@ impl Core {
 
     /// Events are for people: one that is not on the tape is kept as it came.
     fn event_answer(&mut self, attempt: &Attempt, now: Duration) -> Response {
-        let name = attempt.info.name.clone().or_else(|| {
-            attempt.body.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned)
-        });
+        let name =
+            attempt.info.name.clone().or_else(|| {
+                attempt.body.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned)
+            });
         let (Some(resource), Some(name)) = (&attempt.info.resource, name) else {
             return Failure::new(422, "Invalid", "an Event needs a name").to_response();
         };

@@ -1,0 +1,120 @@
+//! The same tape, the same requests: in one process, in threads side by side, in processes of their own.
+
+mod scenarios;
+
+use kube::runtime::{controller, watcher};
+use kubetape::{Options, World};
+use scenarios::{echo, echoes, myapp, myapps};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::mpsc,
+};
+
+/// Makes a child of this test print the requests of its replays instead of starting children.
+const CHILD: &str = "KUBETAPE_TEST_DETERMINISM_CHILD";
+
+#[derive(Clone, Copy, Debug)]
+enum Case {
+    Echo,
+    Concurrent,
+    Streaming,
+    MyApp,
+}
+
+impl Case {
+    const ALL: [Case; 4] = [Case::Echo, Case::Concurrent, Case::Streaming, Case::MyApp];
+
+    /// The requests of one replay, as text.
+    fn replay(self) -> String {
+        let (name, tape) = match self {
+            Case::MyApp => ("determinism::myapp", "myapp__lives_bare.ktape"),
+            _ => ("determinism::echo", "echo__lives_bare.ktape"),
+        };
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("recordings").join(tape);
+        let (give, take) = mpsc::channel();
+        kubetape::run(
+            Options::new(name, env!("CARGO_MANIFEST_DIR")).tape(path),
+            async move |world: World| {
+                self.play(world.clone()).await;
+                give.send(world.requests().join("\n")).unwrap();
+            },
+        );
+        take.recv().unwrap()
+    }
+
+    async fn play(self, world: World) {
+        let config = watcher::Config::default;
+        match self {
+            Case::Echo => echoes::life_bare(world, echo::run).await,
+            Case::Concurrent => {
+                let run = move |client| {
+                    let queue = controller::Config::default().concurrency(4);
+                    echo::run_with(client, config(), queue, echo::REQUEUE)
+                };
+                echoes::life_bare(world, run).await;
+            }
+            Case::Streaming => {
+                let run = move |client| {
+                    let queue = controller::Config::default();
+                    echo::run_with(client, config().streaming_lists(), queue, echo::REQUEUE)
+                };
+                echoes::life_bare(world, run).await;
+            }
+            Case::MyApp => myapps::life_bare(world, myapp::run_as).await,
+        }
+    }
+}
+
+fn distinct(logs: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+    logs.into_iter().collect()
+}
+
+#[test]
+fn fifty_replays_in_one_process_are_the_same() {
+    for case in Case::ALL {
+        let runs = if matches!(case, Case::Echo) { 50 } else { 8 };
+        let logs = distinct((0..runs).map(|_| case.replay()));
+        assert_eq!(logs.len(), 1, "{case:?}");
+        assert!(logs.first().unwrap().lines().count() > 20, "{logs:?}");
+    }
+}
+
+#[test]
+fn eight_replays_side_by_side_are_the_same() {
+    let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(|| Case::Echo.replay())).collect();
+    let mut logs = distinct(threads.into_iter().map(|thread| thread.join().unwrap()));
+    logs.insert(Case::Echo.replay());
+    assert_eq!(logs.len(), 1, "{logs:#?}");
+}
+
+#[test]
+fn replays_in_twenty_processes_are_the_same() {
+    let all = || Case::ALL.map(Case::replay).join("\n\n");
+    if let Some(path) = std::env::var_os(CHILD) {
+        std::fs::write(path, all()).unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let log = |number: i32| folder.path().join(number.to_string());
+    for first in (0..20).step_by(2) {
+        let children = [first, first + 1].map(|number| child(&log(number)));
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+    }
+    let mut logs = distinct((0..20).map(|number| std::fs::read_to_string(log(number)).unwrap()));
+    logs.insert(all());
+    assert_eq!(logs.len(), 1, "{logs:#?}");
+}
+
+fn child(log: &std::path::Path) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["replays_in_twenty_processes_are_the_same", "--exact", "--nocapture"])
+        .env(CHILD, log)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}

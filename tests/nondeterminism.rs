@@ -1,0 +1,64 @@
+//! `KUBETAPE_CHECK=determinism` finds an operator that does something else in every process.
+
+mod scenarios;
+
+use kube::{Api, Client, api::ListParams};
+use kubetape::{Level, Options, World};
+use scenarios::{echo, echoes};
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+fn options(test: &str) -> Options {
+    let tape = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tapes/echo-bare.ktape");
+    Options::new(&format!("nondeterminism::{test}"), env!("CARGO_MANIFEST_DIR"))
+        .tape(tape)
+        .level(Level::Lenient)
+}
+
+/// An operator that asks for objects by the number of its process.
+async fn by_process(client: Client) {
+    let echoes: Api<echo::Echo> = Api::default_namespaced(client.clone());
+    let label = format!("process={}", std::process::id());
+    drop(echoes.list(&ListParams::default().labels(&label)).await);
+    echo::run(client).await;
+}
+
+/// Runs a test of this binary with the check on.
+fn checked(test: &str) -> Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture", "--include-ignored"])
+        .env("KUBETAPE_CHECK", "determinism")
+        .output()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "red by intention: the_check_finds_it runs it"]
+fn depends_on_its_process() {
+    kubetape::run(options("depends_on_its_process"), |world: World| echoes::life_bare(world, by_process));
+}
+
+#[test]
+fn depends_on_nothing() {
+    kubetape::run(options("depends_on_nothing"), |world: World| echoes::life_bare(world, echo::run));
+}
+
+#[test]
+fn the_check_finds_it() {
+    let output = checked("depends_on_its_process");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{text}");
+    for part in
+        ["Two runs of this test differ", "▸ here ", "▸ child", "labelSelector=process", "likely causes"]
+    {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
+#[test]
+fn the_check_passes_an_operator_that_does_the_same() {
+    let output = checked("depends_on_nothing");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
