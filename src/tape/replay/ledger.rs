@@ -171,11 +171,11 @@ impl Ledger {
     pub(super) fn wrong_statuses(&self) -> Vec<usize> {
         let mut wrong = Vec::new();
         for slot in self.slots.values() {
-            let statuses =
+            let mut statuses =
                 slot.order.iter().copied().filter(|w| {
                     self.plan.writes[*w].is_status && self.plan.writes[*w].class == Class::Effective
                 });
-            let Some(last) = statuses.last() else { continue };
+            let Some(last) = statuses.next_back() else { continue };
             let taped = &self.plan.writes[last];
             let agrees = slot
                 .last
