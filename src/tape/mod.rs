@@ -34,6 +34,7 @@ pub use replay::{DRIVER, Divergence, DivergenceKind, Level, Player, Playing, Qui
 pub use seal::{SealOptions, Sealed, seal};
 pub use summary::{Filter, Row, summary};
 pub use write::Writer;
+pub(crate) use writes::term;
 pub use writes::{Class, Write, classify, same_body};
 
 /// The format that this version writes; `docs/tape-format.md` is the contract.

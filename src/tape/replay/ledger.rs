@@ -1,6 +1,6 @@
 use super::plan::{Plan, is_event, rv_of};
 use crate::{
-    tape::{Class, Write, same_body},
+    tape::{Class, Write, same_body, term},
     wire::{ObjectKey, RequestInfo, Verb},
 };
 use serde_json::Value;
@@ -123,7 +123,7 @@ impl Ledger {
         let Some(slot) = self.slots.get(&slot_key) else { return Verdict::Unknown };
         let is_status = attempt.info.subresource.as_deref() == Some("status");
         let found = if is_status { self.find_status(slot, attempt) } else { self.find(slot, attempt) };
-        let repeats = slot.last.as_ref().is_some_and(|last| agrees(last, attempt))
+        let repeats = slot.last.as_ref().is_some_and(|last| repeats(&slot_key.1, last, attempt))
             || slot
                 .repeats
                 .iter()
@@ -267,16 +267,10 @@ impl Ledger {
     /// tape, whose change its actor was shown.
     fn is_due(&self, write: usize, news: u64) -> bool {
         let wanted = &self.plan.writes[write];
-        let Some(rv) = wanted.response_rv else { return true };
-        let made_before = |other: &Write| match other.response_rv {
-            Some(made) => made < rv,
-            None => other.requested_n < wanted.requested_n,
-        };
-        let changes_open = self.open_binding.iter().any(|(_, other)| {
-            let other_write = &self.plan.writes[*other];
-            *other != write && other_write.key == wanted.key && made_before(other_write)
-        });
-        !changes_open && wanted.requested_n < news
+        // A watch may show a change before its writer has the answer, so the request's place decides.
+        let open =
+            self.open_before(wanted.requested_n).any(|other| self.plan.writes[other].key == wanted.key);
+        !open && wanted.requested_n < news
     }
 
     /// The open write that was answered before this one was requested, by the same actor for the same root.
@@ -320,6 +314,14 @@ impl Ledger {
                 None => Verdict::Unknown,
             },
         }
+    }
+}
+
+/// Whether a write says what the last one of its slot said; a renewal of a Lease does.
+fn repeats(key: &ObjectKey, last: &Attempt, attempt: &Attempt) -> bool {
+    match term(key, &last.body).zip(term(key, &attempt.body)) {
+        Some((before, now)) => before == now,
+        None => agrees(last, attempt),
     }
 }
 

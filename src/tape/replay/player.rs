@@ -204,7 +204,9 @@ impl Core {
     fn unfinished(&self, now: Duration) -> Option<Divergence> {
         let open: Vec<usize> = self.ledger.open_before(u64::MAX).collect();
         let status = open.first().copied().filter(|first| self.plan.writes[*first].is_status);
-        if let Some((first, came)) = status.and_then(|first| Some((first, self.ledger.last_in_slot_of(first)?))) {
+        if let Some((first, came)) =
+            status.and_then(|first| Some((first, self.ledger.last_in_slot_of(first)?)))
+        {
             return Some(Divergence::last_status(&self.plan, first, Some(came), now));
         }
         if let Some(divergence) = Divergence::missing(&self.plan, &open, self.waiting(), now) {

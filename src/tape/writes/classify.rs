@@ -58,7 +58,8 @@ pub struct Write {
     pub is_status: bool,
 }
 
-/// The writes of a tape in the order in which they were sent, and what each did; rules 1 and 2 of `docs/replay.md`.
+/// The writes of a tape in the order in which they were sent, and what each did. The rules are those of
+/// [this module](self).
 pub fn classify(tape: &Tape) -> Vec<Write> {
     let mut writes = collect(tape);
     let versions = Versions::of(tape);
@@ -82,6 +83,9 @@ pub fn classify(tape: &Tape) -> Vec<Write> {
 fn is_effective(write: &Write, last: &Write, versions: &Versions<'_>, all: &[Write]) -> bool {
     if write.status == 201 {
         return true;
+    }
+    if let Some((term, before)) = term(&write.key, &write.body).zip(term(&last.key, &last.body)) {
+        return term != before;
     }
     if write.verb != last.verb {
         return !left_alike(write, versions);
@@ -111,6 +115,14 @@ fn left_alike(write: &Write, versions: &Versions<'_>) -> bool {
     let (Some(after), Some(rv)) = (&write.response, write.response_rv) else { return false };
     let before = versions.before(&write.key, rv);
     !write.info.metadata_only && before.is_some_and(|(_, before)| same_body(Verb::Patch, None, before, after))
+}
+
+/// Who holds a Lease and for the how manieth time: what a renewal leaves as it is. `None` for other objects.
+pub(crate) fn term(key: &ObjectKey, body: &Value) -> Option<(Value, Value)> {
+    let lease = key.group == "coordination.k8s.io" && key.plural == "leases";
+    let spec = body.get("spec").filter(|_| lease)?;
+    let field = |name| spec.get(name).cloned().unwrap_or_default();
+    Some((field("holderIdentity"), field("leaseTransitions")))
 }
 
 /// Whether the object's generation rose between two revisions and no other effective write did it.

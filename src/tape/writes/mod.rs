@@ -21,4 +21,5 @@ mod contradict;
 mod history;
 
 pub use body::same_body;
+pub(crate) use classify::term;
 pub use classify::{Class, Write, classify};
