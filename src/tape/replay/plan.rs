@@ -36,7 +36,6 @@ pub(super) struct Plan {
     /// Other reads by actor, verb and path: discovery, subresources, the driver's own.
     pub(super) reads: BTreeMap<(String, Verb, String), Vec<Said>>,
     pub(super) steps: Vec<Mark>,
-    pub(super) generated: BTreeSet<String>,
     pub(super) end: Offset,
 }
 
@@ -89,12 +88,11 @@ impl Plan {
         let binding = binding(&writes, &segments(&writes, &roots));
         let types = versions(tape, &exchanges, &writes);
         let items = items(tape, &exchanges, &types);
-        let mut plan = Self {
+        Self {
             header: tape.header.clone(),
             answers: answers(&exchanges, &writes),
             reads: reads(&exchanges),
             steps: steps(tape, &exchanges),
-            generated: BTreeSet::new(),
             end: tape.events.last().map_or(Offset::default(), |last| last.at),
             exchanges,
             writes,
@@ -102,10 +100,7 @@ impl Plan {
             binding,
             types,
             items,
-        };
-        plan.generated =
-            plan.writes.iter().filter(|w| w.info.name.is_none()).map(|w| w.key.name.clone()).collect();
-        plan
+        }
     }
 
     /// Whether a write has to come: it changed something, is no Event, and if a status, the last of its stretch.
