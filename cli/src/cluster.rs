@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::out;
 use clap::{Subcommand, ValueEnum};
 use kubetape::cluster::{self, Entry, Error, Options, Provider};
 use serde_json::json;
@@ -56,7 +57,7 @@ struct Up {
     #[arg(long)]
     context: Option<String>,
     /// Give up after this time, such as 90s or 2m.
-    #[arg(long, default_value = "60s", value_parser = duration)]
+    #[arg(long, default_value = "2m", value_parser = duration)]
     wait: Duration,
     /// How to print the result.
     #[arg(short, long, value_enum, default_value_t)]
@@ -96,24 +97,24 @@ pub(crate) fn exit_code(error: &Error) -> u8 {
 
 fn up(args: Up) -> anyhow::Result<ExitCode> {
     let output = args.output;
-    eprintln!(" starting {} ({})", args.name, args.provider);
+    out::talk(&format!(" starting {} ({})", args.name, args.provider));
     let cluster = cluster::up(&options(args))?;
     let version = cluster.version()?;
     match output {
         Output::Text => {
-            println!("export KUBECONFIG={}", quoted(cluster.kubeconfig()));
-            eprintln!(" ready    Kubernetes {version}, logs in {}", cluster.folder().display());
-            eprintln!(" end it   kubetape cluster down --name {}", cluster.name());
+            out::data(&format!("export KUBECONFIG={}\n", quoted(cluster.kubeconfig())))?;
+            out::talk(&format!(" ready    Kubernetes {version}, logs in {}", cluster.folder().display()));
+            out::talk(&format!(" end it   kubetape cluster down --name {}", cluster.name()));
         }
-        Output::Json => println!(
-            "{:#}",
+        Output::Json => out::data(&format!(
+            "{:#}\n",
             json!({
                 "name": cluster.name(),
                 "provider": cluster.provider(),
                 "version": version,
                 "kubeconfig": cluster.kubeconfig(),
             })
-        ),
+        ))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -140,8 +141,8 @@ fn options(args: Up) -> Options {
 
 fn down(name: &str) -> anyhow::Result<ExitCode> {
     match cluster::down(name)? {
-        true => eprintln!(" ended {name}"),
-        false => eprintln!(" no cluster {name}"),
+        true => out::talk(&format!(" ended {name}")),
+        false => out::talk(&format!(" no cluster {name}")),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -149,9 +150,9 @@ fn down(name: &str) -> anyhow::Result<ExitCode> {
 fn list(output: Output) -> anyhow::Result<ExitCode> {
     let entries = cluster::list()?;
     match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&entries)?),
-        Output::Text if entries.is_empty() => eprintln!(" no clusters"),
-        Output::Text => print!("{}", table(&entries)),
+        Output::Json => out::data(&format!("{}\n", serde_json::to_string_pretty(&entries)?))?,
+        Output::Text if entries.is_empty() => out::talk(" no clusters"),
+        Output::Text => out::data(&table(&entries))?,
     }
     Ok(ExitCode::SUCCESS)
 }

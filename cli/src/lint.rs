@@ -6,7 +6,7 @@ use kubetape::tape::{self, LintOptions, SealOptions, Tape};
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-/// Look through tapes: 0 when nothing is found, 1 when something is.
+/// Look through tapes: 0 when nothing is found, 1 when something is, 3 when a tape cannot be read.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// Tapes, and directories in which every .ktape file is meant.
@@ -39,7 +39,7 @@ enum Output {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let options = LintOptions { max_age: args.max_age };
     let tapes = files::tapes(&args.tapes)?;
-    let (mut text, mut found, mut json) = (String::new(), 0, Vec::new());
+    let (mut text, mut found, mut json, mut unreadable) = (String::new(), 0, Vec::new(), false);
     for path in &tapes {
         if args.fix
             && tape::lint(path, &options)?.iter().any(|finding| matches!(finding.code, "K001" | "K004"))
@@ -50,6 +50,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         let findings = tape::lint(path, &options)?;
         found += findings.len();
         for finding in findings {
+            unreadable |= finding.code == "K000";
             text += &format!("{}:{finding}\n   {}\n", path.display(), finding.next);
             json.push(json!({"tape": path, "code": finding.code, "line": finding.line, "n": finding.n,
                 "text": finding.text, "next": finding.next}));
@@ -61,7 +62,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     out::talk(&format!("{} in {}", plural(found, "finding"), plural(tapes.len(), "tape")));
-    Ok(if found == 0 { ExitCode::SUCCESS } else { ExitCode::from(exit::NO) })
+    Ok(ExitCode::from(match (found, unreadable) {
+        (0, _) => 0,
+        (_, true) => exit::UNREADABLE,
+        (_, false) => exit::NO,
+    }))
 }
 
 fn age(text: &str) -> Result<Duration, String> {

@@ -15,7 +15,17 @@ fn kubetape(home: &TempDir, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubetape"));
     command.arg("cluster").args(args).env("KUBETAPE_CACHE", home.path().join("cache"));
     command.env("HOME", home.path()).env_remove("KUBECONFIG").env_remove("KUBETAPE_CONTEXT");
+    if std::env::var_os("KUBEBUILDER_ASSETS").is_none() {
+        // The cache is another one here, so the usual one must be named.
+        command.env("KUBEBUILDER_ASSETS", assets());
+    }
     command.output().unwrap()
+}
+
+fn assets() -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../kwok/assets.sh");
+    let output = Command::new(script).arg("--dir").output().unwrap();
+    stdout(&output).trim().to_owned()
 }
 
 fn stdout(output: &Output) -> String {

@@ -1,5 +1,7 @@
 //! The commands on tapes, from outside.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use insta::assert_snapshot;
 use std::{
     fs,

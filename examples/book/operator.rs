@@ -76,7 +76,7 @@ impl fmt::Display for BookEvent {
 
 /// Logs what happens to the books of the client's default namespace; ends only when dropped.
 pub async fn run(client: Client) {
-    inform(client, |event| match event {
+    inform(client, watcher::Config::default(), |event| match event {
         BookEvent::Error { .. } => tracing::warn!("{event}"),
         _ => tracing::info!("{event}"),
     })
@@ -86,7 +86,7 @@ pub async fn run(client: Client) {
 /// As [`run`], but sends the events on, for as long as somebody receives them.
 pub async fn run_into(client: Client, sender: UnboundedSender<BookEvent>) {
     let closed = sender.clone();
-    let informer = inform(client, move |event| drop(sender.send(event)));
+    let informer = inform(client, watcher::Config::default(), move |event| drop(sender.send(event)));
     tokio::select! {
         biased;
         () = closed.closed() => {}
@@ -94,9 +94,10 @@ pub async fn run_into(client: Client, sender: UnboundedSender<BookEvent>) {
     }
 }
 
-async fn inform(client: Client, mut sink: impl FnMut(BookEvent)) {
+/// As [`run`], with other settings for the watch, and told of each event.
+pub async fn inform(client: Client, watch: watcher::Config, mut sink: impl FnMut(BookEvent)) {
     let books = Api::<Book>::default_namespaced(client);
-    let mut changes = pin!(watcher(books, watcher::Config::default()).default_backoff());
+    let mut changes = pin!(watcher(books, watch).default_backoff());
     let mut shelf = Shelf::default();
     while let Some(change) = changes.next().await {
         shelf.observe(change).into_iter().for_each(&mut sink);

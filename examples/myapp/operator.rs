@@ -74,13 +74,37 @@ pub enum Error {
 pub struct Context {
     client: Client,
     recorder: Recorder,
+    requeue: Duration,
 }
 
 impl Context {
     /// A context whose Events are reported by `identity`.
     pub fn new(client: Client, identity: String) -> Self {
         let reporter = Reporter { controller: MANAGER.to_owned(), instance: Some(identity) };
-        Self { recorder: Recorder::new(client.clone(), reporter), client }
+        Self { recorder: Recorder::new(client.clone(), reporter), client, requeue: REQUEUE }
+    }
+
+    /// Another time between two good passes than [`REQUEUE`].
+    pub fn requeue(mut self, requeue: Duration) -> Self {
+        self.requeue = requeue;
+        self
+    }
+}
+
+/// How the watches, the queue and the passes of a leader are set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How objects are watched.
+    pub watch: watcher::Config,
+    /// How passes are queued.
+    pub queue: controller::Config,
+    /// How long after a good pass the next one comes.
+    pub requeue: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { watch: watcher::Config::default(), queue: controller::Config::default(), requeue: REQUEUE }
     }
 }
 
@@ -91,16 +115,21 @@ pub async fn run(client: Client) {
 
 /// Runs the operator as the candidate `identity`; it ends only when dropped.
 pub async fn run_as(client: Client, identity: String) {
-    run_until(client, identity, std::future::pending()).await;
+    run_with(client, identity, Settings::default(), std::future::pending()).await;
 }
 
 /// As [`run_as`], until `stop`: then the work ends first and the lease is given back after.
 pub async fn run_until(client: Client, identity: String, stop: impl Future<Output = ()>) {
+    run_with(client, identity, Settings::default(), stop).await;
+}
+
+/// As [`run_until`], with other settings.
+pub async fn run_with(client: Client, identity: String, settings: Settings, stop: impl Future<Output = ()>) {
     let election = Election::new(client.clone(), identity.clone());
     tokio::select! {
         biased;
         () = stop => {}
-        () = campaign(&election, &client, &identity) => {}
+        () = campaign(&election, &client, &identity, &settings) => {}
     }
     election.release().await;
 }
@@ -114,26 +143,28 @@ pub fn identity() -> String {
     })
 }
 
-async fn campaign(election: &Election, client: &Client, identity: &str) {
+async fn campaign(election: &Election, client: &Client, identity: &str, settings: &Settings) {
     loop {
         let lease = election.acquire().await;
         tracing::info!(identity, "leading");
         tokio::select! {
             biased;
             () = election.hold(lease) => tracing::warn!(identity, "lost the lease"),
-            () = lead(client.clone(), identity.to_owned()) => tracing::warn!(identity, "the watches ended"),
+            () = lead(client.clone(), identity.to_owned(), settings.clone()) => tracing::warn!(identity, "the watches ended"),
         }
     }
 }
 
-async fn lead(client: Client, identity: String) {
+async fn lead(client: Client, identity: String, settings: Settings) {
+    let Settings { watch, queue, requeue } = settings;
     let apps = Api::<MyApp>::default_namespaced(client.clone());
     let deployments = Api::<Deployment>::default_namespaced(client.clone());
     let services = Api::<Service>::default_namespaced(client.clone());
-    Controller::new(apps, watcher::Config::default())
-        .owns(deployments, watcher::Config::default())
-        .owns(services, watcher::Config::default())
-        .run(reconcile, error_policy, Arc::new(Context::new(client, identity)))
+    Controller::new(apps, watch.clone())
+        .owns(deployments, watch.clone())
+        .owns(services, watch)
+        .with_config(queue)
+        .run(reconcile, error_policy, Arc::new(Context::new(client, identity).requeue(requeue)))
         .for_each(async |outcome| report(&outcome))
         .await;
 }
@@ -167,7 +198,7 @@ pub async fn reconcile(app: Arc<MyApp>, context: Arc<Context>) -> Result<Action,
         let apps = Api::namespaced(client.clone(), &namespace);
         write_status(&apps, &app, &deployment, &context.recorder).await?;
     }
-    Ok(Action::requeue(REQUEUE))
+    Ok(Action::requeue(context.requeue))
 }
 
 /// Retries later, whatever the error: all of them may pass.

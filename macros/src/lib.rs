@@ -16,6 +16,7 @@ use syn::{
 /// | `crd(Type, …)` | install these CRDs on a real cluster first |
 /// | `cluster` | there is no tape: run on a real cluster alone, marked `#[ignore]` |
 /// | `bare` | on envtest, without kube-controller-manager, scheduler and kwok |
+/// | `exclusive` | on a cluster, one for this scenario alone |
 /// | `tape = "path"` | another tape than `TAPES/MODULE__TEST.ktape` |
 /// | `level = "strict"` | `strict`, `semantic` (default) or `lenient` |
 /// | `deadline = "90s"` | how long a wait may take (60 s) |
@@ -32,6 +33,7 @@ struct Arguments {
     crds: Vec<Path>,
     cluster: bool,
     bare: bool,
+    exclusive: bool,
     tape: Option<LitStr>,
     level: Option<Ident>,
     deadline: Option<u64>,
@@ -62,6 +64,7 @@ impl Arguments {
             }
             "cluster" => self.cluster = true,
             "bare" => self.bare = true,
+            "exclusive" => self.exclusive = true,
             "tape" => self.tape = Some(value(input)?),
             "seed" => {
                 input.parse::<Token![=]>()?;
@@ -87,7 +90,8 @@ impl Arguments {
                 self.level = Some(Ident::new(level, text.span()));
             }
             _ => {
-                let known = "unknown argument; one of crd(…), cluster, bare, tape, level, deadline, seed";
+                let known =
+                    "unknown argument; one of crd(…), cluster, bare, exclusive, tape, level, deadline, seed";
                 return Err(syn::Error::new(name.span(), known));
             }
         }
@@ -138,6 +142,7 @@ fn expand(arguments: &Arguments, scenario: ItemFn) -> syn::Result<proc_macro2::T
 fn options(arguments: &Arguments, name: &Ident) -> proc_macro2::TokenStream {
     let crds = arguments.crds.iter().map(|crd| quote!(.crd::<#crd>()));
     let bare = arguments.bare.then(|| quote!(.bare()));
+    let exclusive = arguments.exclusive.then(|| quote!(.exclusive()));
     let cluster = arguments.cluster.then(|| quote!(.needs_cluster()));
     let tape =
         arguments.tape.iter().map(|tape| quote!(.tape(concat!(env!("CARGO_MANIFEST_DIR"), "/", #tape))));
@@ -147,6 +152,6 @@ fn options(arguments: &Arguments, name: &Ident) -> proc_macro2::TokenStream {
     let seed = arguments.seed.iter().map(|seed| quote!(.seed(#seed)));
     quote! {
         ::kubetape::Options::new(concat!(module_path!(), "::", stringify!(#name)), env!("CARGO_MANIFEST_DIR"))
-            #(#crds)* #bare #cluster #(#tape)* #(#level)* #(#deadline)* #(#seed)*
+            #(#crds)* #bare #exclusive #cluster #(#tape)* #(#level)* #(#deadline)* #(#seed)*
     }
 }

@@ -3,7 +3,7 @@
 //! No certificates are made here: kube-apiserver signs its own in `--cert-dir`, and the
 //! same key signs service-account tokens, since it is there by the time that flag is read.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::api::Session;
 use super::folders::Assets;
 use super::site::{Site, write_private};
-use super::{Error, Options, stages, wall};
+use super::{Error, Options, ports, stages, wall};
 
 /// How often another process may take the port we chose.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: u32 = 3;
 
 /// Binaries that are looked up before anything is started.
 struct Binaries {
@@ -58,7 +58,7 @@ pub(super) fn raise(site: &mut Site, options: &Options) -> Result<(), Error> {
 }
 
 fn raise_servers(site: &mut Site, binaries: &Binaries, token: &str) -> Result<(), Error> {
-    let [client, peer, api] = free_ports()?;
+    let [client, peer, api] = ports::free()?;
     site.spawn(binaries.etcd.clone(), etcd_args(site, client, peer))?;
     // The API server would wait a second before it asked an unborn etcd again.
     listening(site, "etcd", client)?;
@@ -95,10 +95,20 @@ fn raise_controllers(site: &mut Site, options: &Options, bin: Binaries) -> Resul
 
 /// Ends the API server and waits until its successor is ready. Open watches break.
 pub(super) fn restart_apiserver(site: &mut Site) -> Result<(), Error> {
-    site.restart("kube-apiserver")?;
-    // A session of the old server may hold a dead connection, so this is a new one.
-    let session = Session::open(&site.record.kubeconfig, Duration::from_secs(5))?;
-    session.until_ready(site)
+    let mut attempts = ATTEMPTS;
+    loop {
+        attempts -= 1;
+        site.restart("kube-apiserver")?;
+        // A session of the old server may hold a dead connection, so this is a new one.
+        let session = Session::open(&site.record.kubeconfig, Duration::from_secs(5))?;
+        match session.until_ready(site) {
+            // The end of a process that is not our child shows before its port is free.
+            Err(error) if error.is_taken_port() && attempts > 0 => {
+                wall::pause(Duration::from_millis(200));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Forgets all revisions before the present one, in etcd and in the API server's watch
@@ -136,16 +146,6 @@ fn etcdctl_output(etcdctl: &Path, endpoint: &str, args: &[&str]) -> Result<Strin
         status: output.status.to_string(),
         tail: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
-}
-
-/// Ports that were free a moment ago, all different because they are held together.
-fn free_ports() -> Result<[u16; 3], Error> {
-    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let ports = || -> std::io::Result<[u16; 3]> {
-        let (a, b, c) = (bind()?, bind()?, bind()?);
-        Ok([a.local_addr()?.port(), b.local_addr()?.port(), c.local_addr()?.port()])
-    };
-    ports().map_err(Error::files("bind", "127.0.0.1:0"))
 }
 
 fn listening(site: &mut Site, what: &str, port: u16) -> Result<(), Error> {
@@ -190,6 +190,8 @@ fn apiserver_args(site: &Site, etcd: u16, port: u16, controllers: bool) -> Vec<S
         format!("--secure-port={port}"),
         "--bind-address=127.0.0.1".to_owned(),
         "--advertise-address=127.0.0.1".to_owned(),
+        // An endpoint may not be a loopback address; asking for one only fills the log.
+        "--endpoint-reconciler-type=none".to_owned(),
         format!("--cert-dir={}", site.text("certs")),
         format!("--token-auth-file={}", site.text("tokens.csv")),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::api::Session;
 use super::folders::Assets;
 use super::site::{Record, Site, make_private, write_private};
-use super::{Error, Options, stages};
+use super::{Error, Options, ports, stages};
 
 const CONFIG: &str = include_str!("../../kwok/kwokctl.yaml");
 
@@ -41,7 +41,7 @@ pub(super) fn plan(mut record: Record, options: &Options) -> Result<Record, Erro
 pub(super) fn raise(site: &mut Site, options: &Options) -> Result<(), Error> {
     let assets = Assets::locate(options.assets.as_deref())?;
     let kwokctl = assets.binary("kwokctl")?;
-    let config = format!("{CONFIG}---\n{}", stages::read(&options.stages)?);
+    let config = format!("{CONFIG}{}---\n{}", port_options()?, stages::read(&options.stages)?);
     write_private(&site.path("kwokctl.yaml"), &config)?;
     let mut args = ["create", "cluster", "--runtime", "binary"].map(str::to_owned).to_vec();
     for (flag, value) in [
@@ -74,6 +74,21 @@ pub(super) fn raise(site: &mut Site, options: &Options) -> Result<(), Error> {
     session.until_ready(site)?;
     session.until_pods_are_admitted(site)?;
     session.until_nodes(site, options.nodes)
+}
+
+/// More lines for the configuration's last mapping, `options`. kwokctl's own search counts
+/// down from a fixed number, so that two at the same time choose the same ports.
+fn port_options() -> Result<String, Error> {
+    let keys = [
+        "etcdPeerPort",
+        "etcdPort",
+        "kubeApiserverPort",
+        "kubeControllerManagerPort",
+        "kubeSchedulerPort",
+        "kwokControllerPort",
+    ];
+    let ports: [u16; 6] = ports::free()?;
+    Ok(keys.iter().zip(ports).map(|(key, port)| format!("  {key}: {port}\n")).collect())
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ mod kind;
 mod kwok;
 mod options;
 mod plane;
+mod ports;
 mod process;
 mod registry;
 mod site;

@@ -84,7 +84,7 @@ impl Options {
             allowed: ALLOWED.map(str::to_owned).to_vec(),
             assets: None,
             kind: PathBuf::from("kind"),
-            wait: Duration::from_secs(60),
+            wait: Duration::from_secs(120),
         }
     }
 
@@ -162,7 +162,7 @@ impl Options {
         self
     }
 
-    /// How long the whole start may take. Default: 60 s.
+    /// How long the whole start may take. Default: 2 minutes, since test machines are busy.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self

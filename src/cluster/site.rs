@@ -128,7 +128,6 @@ impl Site {
         }
         self.launch(index)?;
         if self.watchdog.is_none() {
-            self.children.clear();
             self.record.save()?;
         }
         Ok(())

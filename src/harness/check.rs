@@ -46,7 +46,7 @@ fn in_a_child(test: &str) -> io::Result<Vec<String>> {
     Command::new(std::env::current_exe()?)
         .args([test, "--exact", "--nocapture", "--include-ignored"])
         .env("KUBETAPE_CHECK", "child")
-        .env("KUBETAPE_CHECK_LOG", &log)
+        .env("_KUBETAPE_CHECK_LOG", &log)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,6 +1,7 @@
 use super::{
-    Options,
+    Error, Options,
     calls::Calls,
+    error::chain,
     past::{before, came},
     world::{On, World},
 };
@@ -10,14 +11,51 @@ use crate::{
 };
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
-use std::{fmt::Write as _, path::Path};
+use std::{any::Any, fmt, fmt::Write as _, path::Path};
 
 const WIDTH: usize = 78;
+
+/// Why a scenario did not pass. Its text is the one that a failing test shows.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The operators did not do what the tape says; the whole text of it.
+    Diverged(String),
+    /// The scenario returned this error.
+    Scenario(String),
+    /// The scenario or an operator panicked.
+    Panic(Box<dyn Any + Send>),
+    /// The scenario could not be run.
+    Error(Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Diverged(text) | Self::Scenario(text) => f.write_str(text),
+            Self::Panic(panic) => f.write_str(
+                panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("a panic without a text"),
+            ),
+            Self::Error(error) => f.write_str(&chain(error)),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
 
 /// Ends a wait that took too long: with the divergence that explains it, or with what was waited for.
 pub(super) fn stuck(world: &World, what: &str) -> ! {
     let place = world.place();
-    let mut text = format!("timed out at {place}: waited until {what}\n");
+    let wanted = what.lines().next().unwrap_or(what);
+    let mut text = format!("timed out at {place}: waited until {wanted}\n");
     let ended =
         world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
     if !ended.is_empty() {
@@ -26,11 +64,14 @@ pub(super) fn stuck(world: &World, what: &str) -> ! {
     if let On::Tape(replay) = &world.0.ground {
         let now = replay.clock.now();
         if let Some(divergence) = replay.player.stuck(now) {
-            std::panic::panic_any(Stuck { divergence: Box::new(divergence), text });
+            // Without the panic hook: the divergence is told once, at the test's own line.
+            std::panic::resume_unwind(Box::new(Stuck { divergence: Box::new(divergence), text }));
         }
+        text += what.split_once('\n').map_or("", |(_, seen)| seen);
         text +=
             "\nthe tape has nothing more to say: is the condition the one that held when it was recorded?";
     } else {
+        text += what.split_once('\n').map_or("", |(_, seen)| seen);
         text += "\nraise the deadline with `deadline = \"…\"`, or look at the operator's log above";
     }
     panic!("{text}")

@@ -22,11 +22,33 @@ pub(super) struct Live {
     provider: Provider,
     activity: Activity,
     recorder: Option<Recorder>,
+    own: Arc<Mutex<Option<Cluster>>>,
+}
+
+/// Where a scenario finds its control plane.
+pub(super) struct Found {
+    pub(super) config: Config,
+    /// The cluster that is this scenario's alone.
+    pub(super) own: Option<Cluster>,
 }
 
 impl Live {
-    pub(super) fn new(config: Config, provider: Provider, recorder: Option<Recorder>) -> Self {
-        Self { config, provider, activity: Activity::new(), recorder }
+    pub(super) fn new(found: Found, provider: Provider, recorder: Option<Recorder>) -> Self {
+        let own = Arc::new(Mutex::new(found.own));
+        Self { config: found.config, provider, activity: Activity::new(), recorder, own }
+    }
+
+    /// Makes the history before now unknown; every watch breaks.
+    pub(super) async fn compact(&self) {
+        let own = self.own.clone();
+        let work = tokio::task::spawn_blocking(move || {
+            let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+            let cluster =
+                own.as_mut().expect("`compact` needs a cluster of its own: #[kubetape::test(exclusive)]");
+            cluster.compact().map_err(|error| super::error::chain(&error))
+        });
+        let done = work.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        done.unwrap_or_else(|error| panic!("failed to compact: {error}"));
     }
 
     pub(super) fn provider(&self) -> Provider {
@@ -80,17 +102,21 @@ impl Live {
     }
 }
 
-/// The cluster of this process, started at the first scenario that needs one. Its watchdog ends it.
-pub(super) fn shared(
+/// The cluster for a scenario: its own, or that of this process, which the first scenario starts and a
+/// watchdog ends.
+pub(super) fn find(
     provider: Provider,
     mode: &Mode,
     options: &Options,
     allowed: &[String],
-) -> Result<Config, Error> {
+) -> Result<Found, Error> {
+    if options.exclusive {
+        let own = cluster::start(&plan(provider, mode, options, allowed)).map_err(Error::Cluster)?;
+        return Ok(Found { config: config(&own)?, own: Some(own) });
+    }
     static FULL: Mutex<Option<Cluster>> = Mutex::new(None);
     static BARE: Mutex<Option<Cluster>> = Mutex::new(None);
     let (slot, name) = if options.bare { (&BARE, "kubetape-bare") } else { (&FULL, "kubetape") };
-    let provider = if options.bare { Provider::Envtest } else { provider };
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if slot.is_none() {
         let found = cluster::find(name).ok().flatten().filter(|found| found.provider() == provider);
@@ -100,6 +126,10 @@ pub(super) fn shared(
         });
     }
     let cluster = slot.as_ref().expect("the slot was filled above");
+    Ok(Found { config: config(cluster)?, own: None })
+}
+
+fn config(cluster: &Cluster) -> Result<Config, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|e| Error::Stopped(crate::runtime::Stopped::Runtime(e)))?;
     runtime.block_on(cluster.config()).map_err(Error::Cluster)

@@ -23,9 +23,10 @@ mod wait;
 mod world;
 
 pub use error::Error;
+pub use failure::Failure;
 pub use mode::{Check, Mode, Record};
 pub use operator::Operator;
 pub use options::Options;
-pub use run::run;
+pub use run::{run, try_run};
 pub use trace::Trace;
 pub use world::{Ground, World};

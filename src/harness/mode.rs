@@ -74,7 +74,7 @@ impl Mode {
             }
         };
         let keep = var("KUBETAPE_KEEP").is_some_and(|value| value != "0" && value != "false");
-        let check = Check::from_words(var("KUBETAPE_CHECK"), var("KUBETAPE_CHECK_LOG"))?;
+        let check = Check::from_words(var("KUBETAPE_CHECK"), var("_KUBETAPE_CHECK_LOG"))?;
         Ok(Self { cluster, record, context: var("KUBETAPE_CONTEXT"), keep, check })
     }
 }

@@ -19,6 +19,7 @@ pub struct Options {
     pub(super) requests_per_instant: u64,
     pub(super) bare: bool,
     pub(super) needs_cluster: bool,
+    pub(super) exclusive: bool,
 }
 
 impl Options {
@@ -41,6 +42,7 @@ impl Options {
             requests_per_instant: 10_000,
             bare: false,
             needs_cluster: false,
+            exclusive: false,
         }
     }
 
@@ -86,6 +88,13 @@ impl Options {
     /// On envtest, starts no controllers: what kube-controller-manager would do, the scenario does itself.
     pub fn bare(mut self) -> Self {
         self.bare = true;
+        self
+    }
+
+    /// On a cluster, starts one for this scenario alone: it may do to it what would disturb others, such as
+    /// [`World::compact`](super::World::compact).
+    pub fn exclusive(mut self) -> Self {
+        self.exclusive = true;
         self
     }
 

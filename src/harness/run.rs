@@ -2,8 +2,7 @@ use super::{
     Error, Mode, Options, Record,
     calls::Calls,
     check,
-    error::chain,
-    failure::{Scene, Stuck, relative, render},
+    failure::{Failure, Scene, Stuck, relative, render},
     live::{self, Live},
     mode::{Check, Settings},
     replay::Replay,
@@ -57,15 +56,28 @@ where
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
-    let problem = match choose(&options) {
-        Ok(Choice::Replay { path, check }) => replay(&options, &path, &check, scenario),
-        Ok(Choice::Live { provider, mode, path, settings }) => {
-            on_cluster(&options, provider, &mode, &path, &settings, scenario).map_err(|e| chain(&e)).err()
+    match try_run(options, scenario) {
+        Ok(()) => {}
+        Err(Failure::Panic(panic)) => resume_unwind(panic),
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+/// As [`run`], and gives what went wrong to the caller.
+///
+/// # Errors
+/// Where [`run`] panics.
+pub fn try_run<S, Fut>(options: Options, scenario: S) -> Result<(), Failure>
+where
+    S: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Outcome,
+{
+    match choose(&options)? {
+        Choice::Replay { path, check } => replay(&options, &path, &check, scenario),
+        Choice::Live { provider, mode, path, settings } => {
+            on_cluster(&options, provider, &mode, &path, &settings, scenario)
         }
-        Err(error) => Some(chain(&error)),
-    };
-    if let Some(text) = problem {
-        panic!("{text}");
     }
 }
 
@@ -93,42 +105,39 @@ fn choose(options: &Options) -> Result<Choice, Error> {
     }
 }
 
-/// Replays the tape; the text of what went wrong, if anything did.
-fn replay<S, Fut>(options: &Options, path: &Path, check: &Check, scenario: S) -> Option<String>
+fn replay<S, Fut>(options: &Options, path: &Path, check: &Check, scenario: S) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut + Send + 'static,
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
-    let tape = match Tape::load(path) {
-        Ok(tape) => tape,
-        Err(source) => return Some(chain(&Error::Tape { path: path.to_owned(), source })),
-    };
+    let tape = Tape::load(path).map_err(|source| Error::Tape { path: path.to_owned(), source })?;
     let player = Player::new(&tape, options.level);
     let place = Arc::new(Mutex::new(String::new()));
     let calls = Calls::default();
     let result = play(options, &tape.header, &player, calls.clone(), scenario, place.clone());
     if let Some(problem) = check::leave(check, &calls) {
-        return Some(problem);
+        return Err(Failure::Scenario(problem));
     }
     let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let scene = Scene { options, tape: path, player: &player, calls: &calls, place: &place };
+    let diverged = |divergence: &Divergence| Failure::Diverged(render(&scene, divergence));
+    // What a scenario saw after a divergence says nothing, so the divergence is told.
+    let earlier = || player.verdict(false, std::time::Duration::ZERO);
     match result {
         Ok(Played { problem: None, divergence: None }) => {
             check::again(check, options, &relative(path), &calls)
+                .map_or(Ok(()), |text| Err(Failure::Scenario(text)))
         }
-        Ok(Played { problem: Some(problem), .. }) => Some(problem),
-        Ok(Played { divergence, .. }) => divergence.map(|divergence| render(&scene, &divergence)),
-        Err(Failed::Stuck(stuck)) => Some(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))),
-        Err(Failed::Panic(panic)) => match player.verdict(false, std::time::Duration::ZERO) {
-            // What the scenario saw after a divergence says nothing.
-            Some(divergence) => Some(render(&scene, &divergence)),
-            None => resume_unwind(panic),
-        },
-        Err(Failed::Stopped(stopped)) => match player.verdict(false, std::time::Duration::ZERO) {
-            Some(divergence) => Some(render(&scene, &divergence)),
-            None => Some(chain(&Error::Stopped(stopped))),
-        },
+        Ok(Played { problem: Some(problem), .. }) => Err(Failure::Scenario(problem)),
+        Ok(Played { divergence, .. }) => divergence.map_or(Ok(()), |divergence| Err(diverged(&divergence))),
+        Err(Failed::Stuck(stuck)) => {
+            Err(Failure::Diverged(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))))
+        }
+        Err(Failed::Panic(panic)) => Err(earlier().map_or(Failure::Panic(panic), |found| diverged(&found))),
+        Err(Failed::Stopped(stopped)) => {
+            Err(earlier().map_or_else(|| Error::Stopped(stopped).into(), |found| diverged(&found)))
+        }
     }
 }
 
@@ -240,23 +249,24 @@ fn on_cluster<S, Fut>(
     path: &Path,
     settings: &Settings,
     scenario: S,
-) -> Result<(), Error>
+) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut + Send + 'static,
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
-    let config = live::shared(provider, mode, options, &settings.record.contexts)?;
     let (options, mode, path) = (options.clone(), mode.clone(), path.to_owned());
-    let provider = if options.bare { Provider::Envtest } else { provider };
+    // Only envtest can leave the controllers out, and only it can forget its history.
+    let provider = if options.bare || options.exclusive { Provider::Envtest } else { provider };
+    let found = live::find(provider, &mode, &options, &settings.record.contexts)?;
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Error::Stopped(Stopped::Runtime(e)))?;
-        runtime.block_on(in_cluster(&options, provider, &mode, &path, config, scenario))
+        runtime.block_on(in_cluster(&options, provider, &mode, &path, found, scenario))
     });
     match thread.join() {
         Ok(result) => result,
-        Err(panic) => resume_unwind(panic),
+        Err(panic) => Err(Failure::Panic(panic)),
     }
 }
 
@@ -265,21 +275,21 @@ async fn in_cluster<S, Fut>(
     provider: Provider,
     mode: &Mode,
     path: &Path,
-    mut config: kube::Config,
+    mut found: live::Found,
     scenario: S,
-) -> Result<(), Error>
+) -> Result<(), Failure>
 where
     S: FnOnce(World) -> Fut,
     Fut: Future,
     Fut::Output: Outcome,
 {
     let namespace = options.namespace();
-    config.default_namespace.clone_from(&namespace);
+    found.config.default_namespace.clone_from(&namespace);
     let prepare = |what: &str| {
         let what = what.to_owned();
         move |source| Error::Prepare { what, source: Box::new(source) }
     };
-    let setup = Client::try_from(config.clone()).map_err(prepare("make a client"))?;
+    let setup = Client::try_from(found.config.clone()).map_err(prepare("make a client"))?;
     live::prepare(&setup, &namespace, &options.crds, options.bare).await?;
     let version = setup.apiserver_version().await.map_err(prepare("ask for the server's version"))?;
     let recorder = match mode.record {
@@ -287,7 +297,7 @@ where
         _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
     };
     let world = World::new(
-        On::Cluster(Box::new(Live::new(config, provider, recorder.clone()))),
+        On::Cluster(Box::new(Live::new(found, provider, recorder.clone()))),
         namespace.clone(),
         options.deadline,
     );
@@ -311,10 +321,7 @@ where
     if let Some(part) = recorded.map_err(failed)? {
         keep_tape(&part, path, mode.record, problem.is_some()).map_err(failed)?;
     }
-    if let Some(problem) = problem {
-        panic!("{problem}");
-    }
-    Ok(())
+    problem.map_or(Ok(()), |problem| Err(Failure::Scenario(problem)))
 }
 
 fn begin_tape(

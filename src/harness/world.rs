@@ -131,6 +131,24 @@ impl World {
         }
     }
 
+    /// Makes the cluster forget its history: etcd is compacted and the API server starts anew, so that every
+    /// watch breaks and is answered 410 when it asks for what came before. On a tape this is a mark, and the
+    /// broken watches are the taped ones.
+    ///
+    /// # Panics
+    /// On a cluster, when the scenario is not `exclusive`, or etcd cannot be compacted.
+    #[track_caller]
+    pub fn compact(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (world, at) = (self.clone(), Location::caller());
+        async move {
+            world.at(at, "compact()".into());
+            if let On::Cluster(live) = &world.0.ground {
+                live.compact().await;
+            }
+            world.step("compact", "").await;
+        }
+    }
+
     /// Waits until nothing is left to do: on a tape, until it has come as far as it had when it was recorded,
     /// and all operators are idle; on a cluster, until nothing but repetitions has happened for 3 s.
     ///

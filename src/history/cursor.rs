@@ -146,7 +146,8 @@ mod tests {
 
     fn put(history: &mut History, name: &str, rv: u64, app: &str) {
         let key = ObjectKey::new(&pods(), Some("a"), name);
-        let object = json!({"metadata": {"name": name, "resourceVersion": rv.to_string(), "labels": {"app": app}}});
+        let object =
+            json!({"metadata": {"name": name, "resourceVersion": rv.to_string(), "labels": {"app": app}}});
         history.put(&key, rv, Arc::new(object));
     }
 

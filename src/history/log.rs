@@ -99,12 +99,8 @@ impl History {
 impl Log {
     /// The changes after `rv` up to and with `until`.
     pub(super) fn between(&self, rv: u64, until: u64) -> impl Iterator<Item = (&(u64, ObjectKey), &Change)> {
-        let lowest = ObjectKey {
-            group: String::new(),
-            plural: String::new(),
-            namespace: None,
-            name: String::new(),
-        };
+        let lowest =
+            ObjectKey { group: String::new(), plural: String::new(), namespace: None, name: String::new() };
         self.changes
             .range((Bound::Included((rv.saturating_add(1), lowest)), Bound::Unbounded))
             .take_while(move |((version, _), _)| *version <= until)

@@ -92,7 +92,8 @@ mod interposed {
         }
     }
 
-    static CLOCK: Original = Original { name: b"clock_gettime\0", found: AtomicPtr::new(std::ptr::null_mut()) };
+    static CLOCK: Original =
+        Original { name: b"clock_gettime\0", found: AtomicPtr::new(std::ptr::null_mut()) };
 
     #[expect(unreachable_pub, reason = "the linker reaches it")]
     /// # Safety
@@ -139,7 +140,8 @@ mod interposed {
             return unsafe { libc::syscall(libc::SYS_clock_gettime, clock, ts) as c_int };
         }
         // SAFETY: the symbol is libc's clock_gettime, which has this signature.
-        let original: extern "C" fn(clockid_t, *mut timespec) -> c_int = unsafe { std::mem::transmute(original) };
+        let original: extern "C" fn(clockid_t, *mut timespec) -> c_int =
+            unsafe { std::mem::transmute(original) };
         original(clock, ts)
     }
 }

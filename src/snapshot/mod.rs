@@ -1,6 +1,6 @@
 //! Snapshots of what a scenario left on its cluster, and of what its operators did, compared by insta.
 //!
-//! In go a [`World`](crate::World)'s objects; out comes YAML in which everything that another run would have
+//! In go a [`World`](crate::harness::World)'s objects; out comes YAML in which everything that another run would have
 //! otherwise has a stable name, so that one `.snap` holds on a tape, on envtest and on kwok. The assertions are
 //! insta's own: the same files, the same `cargo insta review`. Nothing here writes to a cluster.
 

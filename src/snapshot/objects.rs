@@ -1,5 +1,5 @@
 use super::{path::Path, symbols::settled};
-use crate::World;
+use crate::harness::World;
 use k8s_openapi::{
     ClusterResourceScope,
     api::{

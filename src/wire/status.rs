@@ -32,6 +32,17 @@ impl Failure {
         Self::about(&named, 409, "AlreadyExists", "already exists")
     }
 
+    /// 409 for a write that insists on an old resourceVersion, in the server's words.
+    pub fn modified(info: &RequestInfo) -> Self {
+        let about = Self::about(info, 409, "Conflict", "");
+        let message = format!(
+            "Operation cannot be fulfilled on {}: the object has been modified; \
+             please apply your changes to the latest version and try again",
+            about.message.trim_end()
+        );
+        Self { message, ..about }
+    }
+
     /// 410 for a watch from a resourceVersion that is compacted.
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(410, "Expired", message)

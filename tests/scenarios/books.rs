@@ -19,6 +19,23 @@ where
     world.settle().await;
 }
 
+/// While nobody can watch, a book is deleted and another added; the informer lists again and finds out.
+pub async fn relist<F, Fut>(world: World, run: F)
+where
+    F: Fn(Client) -> Fut + Send + Sync + 'static,
+    Fut: Future + Send + 'static,
+{
+    world.run_as("book", run);
+    world.create(moby_dick()).await;
+    world.settle().await;
+    world.compact().await;
+    world.delete::<Book>("moby-dick").await;
+    world.create(Book::new("walden", BookSpec { title: "Walden".into(), authors: None })).await;
+    world.settle().await;
+    world.patch::<Book>("walden", json!({"spec": {"authors": ["Henry David Thoreau"]}})).await;
+    world.settle().await;
+}
+
 /// The book that everybody knows.
 pub fn moby_dick() -> Book {
     Book::new("moby-dick", BookSpec { title: "Moby Dick".into(), authors: None })

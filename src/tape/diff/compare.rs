@@ -61,7 +61,8 @@ impl Difference {
     }
 }
 
-/// Compares two recordings; see [this module](self).
+/// Compares two recordings: equal when they have the same effective writes for every object and the same last
+/// status. Any time stands for any other; uids, revisions and generated names by what they stand for.
 pub fn diff(old: &Tape, new: &Tape) -> Difference {
     let (old, new) = (Side::of(old), Side::of(new));
     let mut entries = Vec::new();

@@ -121,3 +121,72 @@ async fn a_secret_that_passed_before_it_was_known_is_not_on_the_finished_tape() 
     assert!(!text.contains("Hunter2") && text.contains("x:$secret(s.p)@db"), "{text}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
+
+/// Everything that an operator with credentials says, in every form in which they may stand in it.
+#[tokio::test]
+#[allow(clippy::too_many_lines, reason = "a table of bodies")]
+async fn no_planted_secret_is_in_any_artefact() {
+    use crate::tape::{Filter, SealOptions, diff, summary};
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let plain = ["Pl4nted-Passw0rd", "An0ther Secret, w1th blanks"];
+    let once = plain.map(|text| STANDARD.encode(text));
+    let twice = once.clone().map(|text| STANDARD.encode(text));
+    let secret = |i: usize| {
+        json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": format!("s{i}"),
+        "annotations": {"note": plain[i]}}, "data": {"p": once[i], "coded": twice[i]}})
+    };
+    let bodies = [
+        (
+            "GET",
+            "/api/v1/configmaps",
+            json!({"items": [{"metadata": {"name": "c"}, "data": {"a": plain[1], "b": twice[0]}}]}),
+        ),
+        ("GET", "/api/v1/secrets", json!({"kind": "SecretList", "items": [secret(0)]})),
+        ("PUT", "/api/v1/namespaces/a/secrets/s1", secret(1)),
+        (
+            "PUT",
+            "/apis/x/v1/namespaces/a/dbs/d",
+            json!({"spec": {"dsn": format!("u:{}@h", plain[0]), "b": once[1], "t": twice[1]},
+            "status": {"conditions": [{"message": format!("cannot log in with {}", plain[1])}]}}),
+        ),
+        (
+            "PATCH",
+            "/api/v1/namespaces/a/secrets/s0",
+            json!([{"op": "add", "path": "/data/q", "value": twice[1]}]),
+        ),
+    ];
+    let (dir, recorder, service, mut handle) = setup("op");
+    for (method, path, body) in &bodies {
+        let text = body.to_string();
+        let call = service.clone().oneshot(request(method, path, if *method == "GET" { "" } else { &text }));
+        let serve = async {
+            handle
+                .next_request()
+                .await
+                .unwrap()
+                .1
+                .send_response(http::Response::new(Body::full(text.clone())))
+        };
+        tokio::join!(call, serve).0.unwrap();
+    }
+    let query = format!("/api/v1/pods?labelSelector=x%3D{}", plain[0]);
+    let call = service.clone().oneshot(request("GET", &query, ""));
+    let serve = async { handle.next_request().await.unwrap().1.send_error(format!("no {}", plain[1])) };
+    tokio::join!(call, serve).0.unwrap_err();
+    recorder.finish().unwrap();
+    let path = dir.path().join("t.ktape");
+    let captured = std::fs::read_to_string(&path).unwrap();
+    let tape = Tape::load(&path).unwrap();
+    let empty = Tape { events: Vec::new(), ..tape.clone() };
+    let rows: Vec<String> = summary(&tape, &Filter::default()).iter().map(|row| format!("{row:?}")).collect();
+    for text in
+        [captured, tape.to_sealed(&SealOptions::default()), diff(&empty, &tape).to_string(), rows.join("\n")]
+    {
+        for planted in plain.iter().map(|text| (*text).to_owned()).chain(once.clone()).chain(twice.clone()) {
+            assert!(
+                !text.contains(&planted) && !text.contains(planted.trim_end_matches('=')),
+                "{planted} in {text}"
+            );
+        }
+    }
+}

@@ -3,6 +3,7 @@ use super::{
     items::What,
     ledger::{Attempt, Ledger},
     plan::{Mark, Plan, Said, TypeKey},
+    stand_ins::Masks,
     watches::Watches,
 };
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -59,10 +60,15 @@ pub(super) struct Core {
     /// What is still to happen, by actor and type, in order.
     pub(super) queues: BTreeMap<(String, TypeKey), VecDeque<usize>>,
     pub(super) ledger: Ledger,
+    pub(super) masks: Masks,
     pub(super) watches: Watches,
     pub(super) held: Vec<Held>,
     pub(super) served: BTreeMap<(String, ObjectKey), usize>,
     pub(super) own: BTreeMap<ObjectKey, Own>,
+    /// The resourceVersion that an actor was last told of an object by an answer.
+    pub(super) given: BTreeMap<(String, ObjectKey), u64>,
+    /// Whose last write of an object insisted on an old resourceVersion.
+    pub(super) stale: BTreeSet<(String, ObjectKey)>,
     pub(super) read_counts: BTreeMap<(String, Verb, String), usize>,
     pub(super) next_step: usize,
     /// Number of the last frame that was delivered.
@@ -75,7 +81,7 @@ pub(super) struct Core {
 }
 
 /// The object as the last matched write left it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Own {
     pub(super) n: u64,
     pub(super) rv: u64,
@@ -95,14 +101,14 @@ pub(super) struct Held {
 pub(super) enum Waiting {
     Write { write: usize, attempt: Box<Attempt>, reply: oneshot::Sender<Outcome> },
     Read { info: Box<RequestInfo>, said: Box<Said>, reply: oneshot::Sender<Outcome> },
-    Step { step: String, of: String, reply: oneshot::Sender<()> },
+    Step { mark: Box<Mark>, reply: oneshot::Sender<()> },
 }
 
 /// What a request gets.
 pub(super) type Outcome = Result<Response, tower::BoxError>;
 
 impl Core {
-    pub(super) fn new(plan: Arc<Plan>, level: Level) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, level: Level, masks: Masks) -> Self {
         let mut history = History::default();
         for types in plan.types.values() {
             if let Some(resource) = &types.resource {
@@ -119,6 +125,7 @@ impl Core {
         }
         Self {
             ledger: Ledger::new(plan.clone()),
+            masks,
             plan,
             level,
             history,
@@ -129,6 +136,8 @@ impl Core {
             held: Vec::new(),
             served: BTreeMap::new(),
             own: BTreeMap::new(),
+            given: BTreeMap::new(),
+            stale: BTreeSet::new(),
             read_counts: BTreeMap::new(),
             next_step: 0,
             last_frame: 0,
@@ -142,9 +151,23 @@ impl Core {
 
     /// The number of the next frame that has not been delivered.
     pub(super) fn next_frame(&self) -> u64 {
-        let framed = |index: &&usize| matches!(self.plan.items[**index].what, What::Seen { framed: true, .. });
+        let framed =
+            |index: &&usize| matches!(self.plan.items[**index].what, What::Seen { framed: true, .. });
         let firsts = self.queues.values().filter_map(|queue| queue.iter().find(framed));
         firsts.map(|index| self.plan.items[*index].n).min().unwrap_or(u64::MAX)
+    }
+
+    /// The number of the first item about an object that an actor has not been shown.
+    pub(super) fn next_news(&self, actor: &str, key: &ObjectKey) -> u64 {
+        let of = (key.group.clone(), key.plural.clone());
+        let versions = self.plan.types.get(&of).map(|types| types.versions.as_slice()).unwrap_or_default();
+        let queue = self.queues.get(&(actor.to_owned(), of)).into_iter().flatten();
+        let mut items = queue.map(|index| &self.plan.items[*index]);
+        let about = |what: &What| match what {
+            What::Seen { version: Some(version), .. } => versions[*version].key == *key,
+            _ => false,
+        };
+        items.find(|item| about(&item.what)).map_or(u64::MAX, |item| item.n)
     }
 
     /// The next mark of this step on the tape; steps that the scenario does not make are passed over.
@@ -177,7 +200,14 @@ impl Core {
         published.max(own)
     }
 
-    pub(super) fn note(&mut self, now: Duration, by: &str, info: &RequestInfo, status: u16, taped: Option<u64>) {
+    pub(super) fn note(
+        &mut self,
+        now: Duration,
+        by: &str,
+        info: &RequestInfo,
+        status: u16,
+        taped: Option<u64>,
+    ) {
         let (by, what) = (by.to_owned(), info.what());
         self.log.push(Served { at: now, by, verb: info.verb, what, status, taped });
     }

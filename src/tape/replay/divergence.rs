@@ -95,11 +95,11 @@ impl Divergence {
         attempt: &Attempt,
         write: usize,
         came: Option<u64>,
-        newest: u64,
+        newest: Option<u64>,
         now: Duration,
     ) -> Self {
         let mut divergence = Self::new(DivergenceKind::Stale, &attempt.actor, &attempt.info, now);
-        let old = plan.writes[write].body.pointer("/metadata/resourceVersion").map(|_| json!(newest.to_string()));
+        let old = newest.map(|rv| json!(rv.to_string()));
         let new = came.map(|rv| json!(rv.to_string()));
         divergence.changes = vec![Change { path: "metadata.resourceVersion".into(), old, new }];
         divergence.taped = Some(Taped::of(&plan.writes[write]));
@@ -203,11 +203,7 @@ fn changes(taped: &Write, came: &Attempt) -> Vec<Change> {
         }
     };
     line("(verb)", Some(json!(taped.verb.as_str())), Some(json!(came.info.verb.as_str())));
-    line(
-        "(patch type)",
-        patch_type(&taped.info).map(|t| json!(t)),
-        patch_type(&came.info).map(|t| json!(t)),
-    );
+    line("(patch type)", patch_type(&taped.info).map(|t| json!(t)), patch_type(&came.info).map(|t| json!(t)));
     let (old, new) = (query_of(&taped.info), query_of(&came.info));
     let mut keys: Vec<&str> = old.keys().chain(new.keys()).copied().collect();
     keys.sort_unstable();
@@ -224,9 +220,7 @@ fn changes(taped: &Write, came: &Attempt) -> Vec<Change> {
 
 /// What the matcher does not compare is no difference for people either.
 fn is_noise(change: &Change) -> bool {
-    let time = |value: &Option<Value>| {
-        value.as_ref().and_then(Value::as_str).is_some_and(is_time)
-    };
+    let time = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).is_some_and(is_time);
     change.path.starts_with("metadata.managedFields")
         || change.path == "metadata.resourceVersion"
         || (time(&change.old) && time(&change.new))

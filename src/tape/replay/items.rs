@@ -64,7 +64,8 @@ type Index = BTreeMap<TypeKey, BTreeMap<(u64, String, String), usize>>;
 fn index(types: &BTreeMap<TypeKey, Types>) -> Index {
     let row = |types: &Types| {
         let rows = types.versions.iter().enumerate();
-        rows.map(|(i, v)| ((v.rv, v.key.namespace.clone().unwrap_or_default(), v.key.name.clone()), i)).collect()
+        rows.map(|(i, v)| ((v.rv, v.key.namespace.clone().unwrap_or_default(), v.key.name.clone()), i))
+            .collect()
     };
     types.iter().map(|(key, types)| (key.clone(), row(types))).collect()
 }

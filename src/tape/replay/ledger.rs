@@ -1,6 +1,4 @@
-use super::{
-    plan::{Plan, is_event, rv_of},
-};
+use super::plan::{Plan, is_event, rv_of};
 use crate::{
     tape::{Class, Write, same_body},
     wire::{ObjectKey, RequestInfo, Verb},
@@ -34,8 +32,12 @@ type SlotKey = (String, ObjectKey, Option<String>);
 #[derive(Debug, Default)]
 struct Slot {
     order: Vec<usize>,
+    /// Writes that the server's answers show to be repeats, each with the effective one before it.
+    repeats: Vec<(usize, usize)>,
     last: Option<Attempt>,
     last_write: Option<usize>,
+    /// The newest effective write; of use while the slot is filled.
+    newest: Option<usize>,
 }
 
 /// A write that came.
@@ -69,8 +71,14 @@ impl Ledger {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         let mut slots: BTreeMap<SlotKey, Slot> = BTreeMap::new();
         for (index, write) in plan.writes.iter().enumerate() {
+            let slot = slots.entry(slot_of(write)).or_default();
+            match write.class {
+                Class::Repeat => slot.repeats.extend(slot.newest.map(|before| (before, index))),
+                Class::Effective => slot.newest = Some(index),
+                Class::Failed => {}
+            }
             if write.class != Class::Repeat {
-                slots.entry(slot_of(write)).or_default().order.push(index);
+                slot.order.push(index);
             }
         }
         let binding = (0..plan.writes.len()).filter(|index| plan.is_binding(*index));
@@ -105,8 +113,9 @@ impl Ledger {
         })
     }
 
-    /// Decides what a write is. Nothing changes before [`Ledger::record`].
-    pub(super) fn judge(&self, attempt: &Attempt) -> Verdict {
+    /// Decides what a write is; `news` is the number of the first frame about its object that its actor has
+    /// not been shown. Nothing changes before [`Ledger::record`].
+    pub(super) fn judge(&self, attempt: &Attempt, news: u64) -> Verdict {
         let Some(slot_key) = self.slot_key(attempt) else { return Verdict::Unknown };
         if is_event(&slot_key.1) {
             return Verdict::Free(None);
@@ -114,9 +123,13 @@ impl Ledger {
         let Some(slot) = self.slots.get(&slot_key) else { return Verdict::Unknown };
         let is_status = attempt.info.subresource.as_deref() == Some("status");
         let found = if is_status { self.find_status(slot, attempt) } else { self.find(slot, attempt) };
-        let repeats = slot.last.as_ref().is_some_and(|last| agrees(last, attempt));
+        let repeats = slot.last.as_ref().is_some_and(|last| agrees(last, attempt))
+            || slot
+                .repeats
+                .iter()
+                .any(|(before, repeat)| Some(*before) == slot.last_write && self.matches(*repeat, attempt));
         match found {
-            Some(write) if repeats && !self.is_failed(write) && !self.is_due(write) => {
+            Some(write) if repeats && !self.is_failed(write) && !self.is_due(write, news) => {
                 Verdict::Repeat(slot.last_write)
             }
             Some(write) => match self.first_before(write) {
@@ -124,7 +137,9 @@ impl Ledger {
                 None => Verdict::Match(write),
             },
             None if repeats => Verdict::Repeat(slot.last_write),
-            None if is_status && slot.order.iter().any(|w| self.plan.writes[*w].class == Class::Effective) => {
+            None if is_status
+                && slot.order.iter().any(|w| self.plan.writes[*w].class == Class::Effective) =>
+            {
                 Verdict::Free(self.nearest_status(slot))
             }
             None => self.refuse(slot, attempt),
@@ -156,12 +171,16 @@ impl Ledger {
     pub(super) fn wrong_statuses(&self) -> Vec<usize> {
         let mut wrong = Vec::new();
         for slot in self.slots.values() {
-            let statuses = slot.order.iter().copied().filter(|w| {
-                self.plan.writes[*w].is_status && self.plan.writes[*w].class == Class::Effective
-            });
-            let Some(last) = statuses.last() else { continue };
+            let mut statuses =
+                slot.order.iter().copied().filter(|w| {
+                    self.plan.writes[*w].is_status && self.plan.writes[*w].class == Class::Effective
+                });
+            let Some(last) = statuses.next_back() else { continue };
             let taped = &self.plan.writes[last];
-            let agrees = slot.last.as_ref().is_some_and(|came| same_body(taped.verb, Some("status"), &taped.body, &came.body));
+            let agrees = slot
+                .last
+                .as_ref()
+                .is_some_and(|came| same_body(taped.verb, Some("status"), &taped.body, &came.body));
             if !agrees {
                 wrong.push(last);
             }
@@ -178,10 +197,16 @@ impl Ledger {
         self.open_binding.len()
     }
 
+    /// The object that a write is about.
+    pub(super) fn key_of(&self, attempt: &Attempt) -> Option<ObjectKey> {
+        self.slot_key(attempt).map(|(_, key, _)| key)
+    }
+
     fn slot_key(&self, attempt: &Attempt) -> Option<SlotKey> {
         let info = &attempt.info;
         let resource = info.resource.as_ref()?;
-        let name = info.name.clone().or_else(|| name_in(&attempt.body)).or_else(|| self.generated(attempt))?;
+        let name =
+            info.name.clone().or_else(|| name_in(&attempt.body)).or_else(|| self.generated(attempt))?;
         let key = ObjectKey::new(resource, info.namespace.as_deref(), &name);
         Some((attempt.actor.clone(), key, info.subresource.clone()))
     }
@@ -212,8 +237,11 @@ impl Ledger {
 
     /// The first open status up to and with the last of the present stretch that this is.
     fn find_status(&self, slot: &Slot, attempt: &Attempt) -> Option<usize> {
-        let open = slot.order.iter().copied().filter(|write| self.states[*write] == State::Open);
-        open.into_iter().find(|write| self.matches(*write, attempt))
+        let mut open = slot.order.iter().copied().filter(|write| self.states[*write] == State::Open);
+        let mut ended = false;
+        open.by_ref()
+            .take_while(|write| !std::mem::replace(&mut ended, self.plan.is_binding(*write)))
+            .find(|write| self.matches(*write, attempt))
     }
 
     fn nearest_status(&self, slot: &Slot) -> Option<usize> {
@@ -234,29 +262,34 @@ impl Ledger {
         self.plan.writes[write].class == Class::Failed
     }
 
-    /// A write with the body of the one before it is due once the change that it answers has been made.
-    fn is_due(&self, write: usize) -> bool {
+    /// A write with the body of the one before it is due once the change that it answers has been made: by
+    /// a write of the tape that was sent before it and not shown to be later, or by someone who is not on the
+    /// tape, whose change its actor was shown.
+    fn is_due(&self, write: usize, news: u64) -> bool {
         let wanted = &self.plan.writes[write];
         let Some(rv) = wanted.response_rv else { return true };
-        !self.open_binding.iter().any(|(_, other)| {
+        let made_before = |other: &Write| match other.response_rv {
+            Some(made) => made < rv,
+            None => other.requested_n < wanted.requested_n,
+        };
+        let changes_open = self.open_binding.iter().any(|(_, other)| {
             let other_write = &self.plan.writes[*other];
-            *other != write
-                && other_write.key == wanted.key
-                && (other_write.response_rv.is_some_and(|made| made < rv)
-                    || other_write.answered_n.is_some_and(|n| n < wanted.requested_n))
-        })
+            *other != write && other_write.key == wanted.key && made_before(other_write)
+        });
+        !changes_open && wanted.requested_n < news
     }
 
     /// The open write that was answered before this one was requested, by the same actor for the same root.
     fn first_before(&self, index: usize) -> Option<usize> {
-        if !self.plan.is_binding(index) {
+        let write = &self.plan.writes[index];
+        if write.is_status || !self.plan.is_binding(index) {
             return None;
         }
-        let write = &self.plan.writes[index];
         let mut earlier = self.open_before(write.requested_n);
         earlier.find(|other| {
             let first = &self.plan.writes[*other];
-            first.actor == write.actor
+            !first.is_status
+                && first.actor == write.actor
                 && self.plan.roots[*other] == self.plan.roots[index]
                 && first.answered_n.is_some_and(|n| n < write.requested_n)
         })
@@ -320,3 +353,7 @@ pub(super) fn precondition(body: &Value) -> Option<u64> {
     body.pointer("/metadata/resourceVersion").and_then(Value::as_str)?;
     Some(rv_of(body))
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -13,6 +13,8 @@ mod player;
 mod reads;
 mod roots;
 mod schedule;
+mod stale;
+mod stand_ins;
 mod versions;
 mod watches;
 mod writes;

@@ -1,10 +1,12 @@
 use super::{
     items::{Item, items},
     roots::roots,
+    stand_ins,
     versions::{Types, versions},
 };
 use crate::{
     entropy::Offset,
+    scrub::serve,
     tape::{Answer, Class, Event, Header, Payload, Tape, TapeEvent, Write, classify, record::DROPPED},
     wire::{ObjectKey, RequestInfo, Verb},
 };
@@ -25,8 +27,8 @@ pub(super) struct Plan {
     pub(super) writes: Vec<Write>,
     /// The root object that each write belongs to.
     pub(super) roots: Vec<ObjectKey>,
-    /// The stretch between two effective writes of other kinds that each write belongs to.
-    pub(super) segments: Vec<usize>,
+    /// Which writes have to come.
+    binding: Vec<bool>,
     pub(super) types: BTreeMap<TypeKey, Types>,
     pub(super) items: Vec<Item>,
     /// What the server said about an object to an actor, in order.
@@ -72,54 +74,43 @@ pub(super) struct Mark {
     pub(super) at: Offset,
     pub(super) step: String,
     pub(super) of: String,
+    /// The operators' streams that were open then.
+    pub(super) watching: BTreeSet<(String, TypeKey)>,
 }
 
 impl Plan {
     pub(super) fn new(tape: &Tape) -> Self {
+        // Writes are compared by symbol; what is served are the stand-ins of the symbols.
+        let mut writes = classify(tape);
+        writes.iter_mut().filter_map(|write| write.response.as_mut()).for_each(serve);
+        let tape = &stand_ins::served(tape);
         let exchanges = exchanges(tape);
-        let writes = classify(tape);
         let roots = roots(tape, &writes);
-        let segments = segments(&writes, &roots);
+        let binding = binding(&writes, &segments(&writes, &roots));
         let types = versions(tape, &exchanges, &writes);
         let items = items(tape, &exchanges, &types);
         let mut plan = Self {
             header: tape.header.clone(),
             answers: answers(&exchanges, &writes),
             reads: reads(&exchanges),
-            steps: steps(tape),
+            steps: steps(tape, &exchanges),
             generated: BTreeSet::new(),
             end: tape.events.last().map_or(Offset::default(), |last| last.at),
             exchanges,
             writes,
             roots,
-            segments,
+            binding,
             types,
             items,
         };
-        plan.generated = plan.writes.iter().filter(|w| w.info.name.is_none()).map(|w| w.key.name.clone()).collect();
+        plan.generated =
+            plan.writes.iter().filter(|w| w.info.name.is_none()).map(|w| w.key.name.clone()).collect();
         plan
     }
 
-    /// Whether a write has to come: it changed something, and is neither a status nor an Event.
+    /// Whether a write has to come: it changed something, is no Event, and if a status, the last of its stretch.
     pub(super) fn is_binding(&self, write: usize) -> bool {
-        let write = &self.writes[write];
-        write.class == Class::Effective && !write.is_status && !is_event(&write.key)
-    }
-
-    /// The effective status writes that are the last of their object in their stretch.
-    pub(super) fn is_last_status(&self, index: usize) -> bool {
-        let write = &self.writes[index];
-        if write.class != Class::Effective || !write.is_status {
-            return false;
-        }
-        let later = self.writes.iter().enumerate().skip(index + 1);
-        !later.into_iter().any(|(other, w)| {
-            w.is_status
-                && w.class == Class::Effective
-                && w.actor == write.actor
-                && w.key == write.key
-                && self.segments[other] == self.segments[index]
-        })
+        self.binding[write]
     }
 }
 
@@ -134,7 +125,10 @@ fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
         match event {
             Event::Sent(sent) => {
                 let (by, info) = (sent.by.clone(), sent.info());
-                all.insert(sent.id.clone(), Exchange { n: *n, at: *at, by, info, answer: None, failed: None });
+                all.insert(
+                    sent.id.clone(),
+                    Exchange { n: *n, at: *at, by, info, answer: None, failed: None },
+                );
             }
             Event::Answer(answer) => {
                 if let Some(exchange) = all.get_mut(&answer.to) {
@@ -153,12 +147,30 @@ fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
     all
 }
 
-fn steps(tape: &Tape) -> Vec<Mark> {
-    let marks = tape.events.iter().filter_map(|TapeEvent { n, at, event }| match event {
-        Event::Step { step, of } => Some(Mark { n: *n, at: *at, step: step.clone(), of: of.clone() }),
-        _ => None,
-    });
-    marks.collect()
+fn steps(tape: &Tape, exchanges: &BTreeMap<String, Exchange>) -> Vec<Mark> {
+    let mut open: BTreeMap<&str, (String, TypeKey)> = BTreeMap::new();
+    let mut marks = Vec::new();
+    for TapeEvent { n, at, event } in &tape.events {
+        match event {
+            Event::Answer(answer) if answer.status < 300 => {
+                open.extend(stream_of(exchanges, &answer.to).map(|place| (answer.to.as_str(), place)));
+            }
+            Event::Closed { of, .. } => drop(open.remove(of.as_str())),
+            Event::Step { step, of } => {
+                let watching = open.values().cloned().collect();
+                marks.push(Mark { n: *n, at: *at, step: step.clone(), of: of.clone(), watching });
+            }
+            _ => {}
+        }
+    }
+    marks
+}
+
+/// Who watches what with this request, the scenario aside.
+fn stream_of(exchanges: &BTreeMap<String, Exchange>, id: &str) -> Option<(String, TypeKey)> {
+    let exchange = exchanges.get(id).filter(|e| e.info.verb == Verb::Watch && e.by != DRIVER)?;
+    let resource = exchange.info.resource.as_ref()?;
+    Some((exchange.by.clone(), (resource.group.clone(), resource.plural.clone())))
 }
 
 /// Numbers each write by how many effective writes of other kinds its actor made in its root before.
@@ -175,17 +187,32 @@ fn segments(writes: &[Write], roots: &[ObjectKey]) -> Vec<usize> {
     out
 }
 
+fn binding(writes: &[Write], segments: &[usize]) -> Vec<bool> {
+    let mut last: BTreeMap<(&str, &ObjectKey, usize), usize> = BTreeMap::new();
+    let effective = |write: &Write| write.class == Class::Effective && !is_event(&write.key);
+    for (index, write) in writes.iter().enumerate().filter(|(_, write)| write.is_status && effective(write)) {
+        last.insert((&write.actor, &write.key, segments[index]), index);
+    }
+    let last: BTreeSet<usize> = last.into_values().collect();
+    let binds =
+        |(index, write): (usize, &Write)| effective(write) && (!write.is_status || last.contains(&index));
+    writes.iter().enumerate().map(binds).collect()
+}
+
 fn answers(
     exchanges: &BTreeMap<String, Exchange>,
     writes: &[Write],
 ) -> BTreeMap<(String, ObjectKey), Vec<Said>> {
     let mut out: BTreeMap<_, Vec<Said>> = BTreeMap::new();
-    let by_request: BTreeMap<u64, usize> = writes.iter().enumerate().map(|(i, w)| (w.requested_n, i)).collect();
+    let by_request: BTreeMap<u64, usize> =
+        writes.iter().enumerate().map(|(i, w)| (w.requested_n, i)).collect();
     for exchange in exchanges.values() {
         let write = by_request.get(&exchange.n).copied();
         let key = match write {
             Some(index) => Some(writes[index].key.clone()),
-            None if exchange.info.verb == Verb::Get && exchange.info.subresource.is_none() => exchange.info.key(),
+            None if exchange.info.verb == Verb::Get && exchange.info.subresource.is_none() => {
+                exchange.info.key()
+            }
             None => None,
         };
         let (Some(key), Some(said)) = (key, said(exchange, write)) else { continue };

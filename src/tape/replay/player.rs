@@ -5,6 +5,7 @@ use super::{
     plan::Plan,
     reads::Reply,
     schedule::Progress,
+    stand_ins::Masks,
 };
 use crate::{
     entropy::Offset,
@@ -43,7 +44,7 @@ impl Player {
     /// A player at the start of `tape`.
     pub fn new(tape: &Tape, level: Level) -> Self {
         let plan = Arc::new(Plan::new(tape));
-        Self(Arc::new(Mutex::new(Core::new(plan, level))))
+        Self(Arc::new(Mutex::new(Core::new(plan, level, Masks::new(tape)))))
     }
 
     /// The service that one actor's client stands on.
@@ -69,8 +70,8 @@ impl Player {
         let mut core = self.core();
         let wait = core.take_mark(step, of).map(|mark| {
             let (reply, wait) = oneshot::channel();
-            let what = Waiting::Step { step: step.to_owned(), of: of.to_owned(), reply };
-            core.held.push(Held { n: mark.n, at: mark.at.0, what });
+            let (n, at) = (mark.n, mark.at.0);
+            core.held.push(Held { n, at, what: Waiting::Step { mark: Box::new(mark), reply } });
             wait
         });
         async move {
@@ -142,7 +143,10 @@ impl Player {
             return core.read(actor, &info, now);
         }
         match parse(&info, body) {
-            Ok(body) => core.write(Attempt { actor: actor.to_owned(), info, body }, now),
+            Ok(mut body) => {
+                core.masks.mask(&info, &mut body);
+                core.write(Attempt { actor: actor.to_owned(), info, body }, now)
+            }
             Err(failure) => Reply::Now(Ok(failure.to_response())),
         }
     }
@@ -187,10 +191,9 @@ impl tower::Service<http::Request<bytes::Bytes>> for Playing {
         let now = (self.now.lock().unwrap_or_else(PoisonError::into_inner))();
         match self.player.decide(&self.actor, info, &body, now) {
             Reply::Now(outcome) => futures::future::ready(outcome).boxed(),
-            Reply::Held(wait) => async move {
-                wait.await.unwrap_or_else(|_| Err("the replay has ended".into()))
+            Reply::Held(wait) => {
+                async move { wait.await.unwrap_or_else(|_| Err("the replay has ended".into())) }.boxed()
             }
-            .boxed(),
             Reply::Never => futures::future::pending().boxed(),
         }
     }
@@ -200,6 +203,10 @@ impl Core {
     /// Binding writes that have not come, or last statuses that are wrong.
     fn unfinished(&self, now: Duration) -> Option<Divergence> {
         let open: Vec<usize> = self.ledger.open_before(u64::MAX).collect();
+        let status = open.first().copied().filter(|first| self.plan.writes[*first].is_status);
+        if let Some((first, came)) = status.and_then(|first| Some((first, self.ledger.last_in_slot_of(first)?))) {
+            return Some(Divergence::last_status(&self.plan, first, Some(came), now));
+        }
         if let Some(divergence) = Divergence::missing(&self.plan, &open, self.waiting(), now) {
             return Some(divergence);
         }
@@ -210,7 +217,10 @@ impl Core {
     /// Who waits for what.
     fn waiting(&self) -> Vec<String> {
         let steps = self.held.iter().map(|held| match &held.what {
-            Waiting::Step { step, of, .. } => format!("the scenario waits at `{step} {of}` (event {})", held.n),
+            Waiting::Step { mark, .. } => {
+                let step = format!("{} {}", mark.step, mark.of);
+                format!("the scenario waits at `{}` (event {})", step.trim(), held.n)
+            }
             Waiting::Write { attempt, .. } => {
                 format!("the scenario waits to {} {}", attempt.info.verb, attempt.info.what())
             }
@@ -219,3 +229,7 @@ impl Core {
         steps.chain(self.watches.describe()).collect()
     }
 }
+
+#[cfg(test)]
+#[path = "player_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@ use super::{
     core::{Core, Held, Outcome, Waiting},
     divergence::Divergence,
     items::What,
-    plan::{DRIVER, Said, TypeKey, path_of},
+    plan::{DRIVER, Said, TypeKey, path_of, rv_of},
 };
 use crate::{
     history::{Cursor, Scope, Start, metadata_of},
@@ -83,7 +83,9 @@ impl Core {
     fn get(&mut self, actor: &str, info: &RequestInfo) -> Option<Response> {
         let key = info.key()?;
         self.publish_lists(actor, info);
-        match self.answer(actor, &key) {
+        let answer = self.answer(actor, &key);
+        self.give(actor, &key, answer.as_deref().map_or(0, rv_of));
+        match answer {
             Some(object) if info.metadata_only => Some(json_response(&metadata_of(&object))),
             Some(object) => Some(json_response(&object)),
             None => self.is_known(&key).then(|| Failure::not_found(info).to_response()),
@@ -94,7 +96,8 @@ impl Core {
     fn is_known(&self, key: &ObjectKey) -> bool {
         let types = self.plan.types.get(&(key.group.clone(), key.plural.clone()));
         let on_tape = |key| self.plan.answers.keys().any(|(_, known)| known == key);
-        types.is_some_and(|types| types.listed || types.versions.iter().any(|v| v.key == *key)) || on_tape(key)
+        types.is_some_and(|types| types.listed || types.versions.iter().any(|v| v.key == *key))
+            || on_tape(key)
     }
 
     /// What an actor is told about an object now: the next taped answer between the last delivered and
@@ -196,8 +199,10 @@ impl Core {
         if page.next.is_none() && token.is_none() {
             self.overlay(&scope, &mut items);
         }
-        let items: Vec<Value> =
-            items.iter().map(|item| if info.metadata_only { metadata_of(item) } else { (**item).clone() }).collect();
+        let items: Vec<Value> = items
+            .iter()
+            .map(|item| if info.metadata_only { metadata_of(item) } else { (**item).clone() })
+            .collect();
         let (kind, api_version) = if info.metadata_only {
             ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned())
         } else {
@@ -220,7 +225,9 @@ impl Core {
             (text("/metadata/namespace"), text("/metadata/name"))
         };
         let of = (&scope.resource.group, &scope.resource.plural);
-        for (key, own) in self.own.iter().filter(|(key, _)| (&key.group, &key.plural) == of && scope.covers(key)) {
+        for (key, own) in
+            self.own.iter().filter(|(key, _)| (&key.group, &key.plural) == of && scope.covers(key))
+        {
             if self.history.get(key).is_some_and(|current| current.rv >= own.rv) {
                 continue;
             }
@@ -269,7 +276,8 @@ impl Core {
         let count = self.read_counts.entry(key.clone()).or_default();
         let index = *count;
         *count += 1;
-        let anyone = || self.plan.reads.iter().find(|((_, v, p), _)| (*v, p) == (key.1, &key.2)).map(|(_, s)| s);
+        let anyone =
+            || self.plan.reads.iter().find(|((_, v, p), _)| (*v, p) == (key.1, &key.2)).map(|(_, s)| s);
         let said = self.plan.reads.get(&key).or_else(anyone)?;
         let said = said.get(index).or(said.last())?;
         as_outcome(said).ok()

@@ -14,7 +14,11 @@ pub(super) fn roots(tape: &Tape, writes: &[Write]) -> Vec<ObjectKey> {
             Event::Frame { object, .. } => book.note(object),
             Event::Answer(answer) => {
                 if let Payload::Json(body) = &answer.body {
-                    body.get("items").and_then(Value::as_array).into_iter().flatten().for_each(|i| book.note(i));
+                    body.get("items")
+                        .and_then(Value::as_array)
+                        .into_iter()
+                        .flatten()
+                        .for_each(|i| book.note(i));
                     book.note(body);
                 }
             }

@@ -25,8 +25,8 @@ pub(super) enum Progress {
     Nothing,
 }
 
-/// How long a frame waits for the status write that it shows before it is delivered all the same: an
-/// operator that never writes it is judged at the end, and must not stop the world.
+/// How long a frame waits for the status write that it shows, and a step for a stream to be open again: an
+/// operator that never does it is judged at the end, and must not stop the world.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Core {
@@ -34,7 +34,7 @@ impl Core {
     pub(super) fn quiet(&mut self, now: Duration) -> Progress {
         let mut due: Option<(u64, Candidate)> = None;
         let mut later: Option<Duration> = None;
-        for (n, at, candidate) in self.candidates(now) {
+        for (n, at, candidate) in self.candidates() {
             if at > now {
                 later = Some(later.map_or(at, |known| known.min(at)));
             } else if due.as_ref().is_none_or(|(first, _)| n < *first) {
@@ -52,7 +52,7 @@ impl Core {
         Progress::Moved
     }
 
-    fn candidates(&self, now: Duration) -> Vec<(u64, Duration, Candidate)> {
+    fn candidates(&self) -> Vec<(u64, Duration, Candidate)> {
         let barrier = self.ledger.barrier();
         let mut out = Vec::new();
         for ((actor, of), queue) in &self.queues {
@@ -66,11 +66,18 @@ impl Core {
         let next_frame = self.next_frame();
         for (index, held) in self.held.iter().enumerate() {
             if held.n <= barrier && held.n <= next_frame {
-                out.push((held.n, held.at.max(Duration::ZERO), Candidate::Held(index)));
+                let at = if self.is_reconnecting(held) { held.at + PATIENCE } else { held.at };
+                out.push((held.n, at, Candidate::Held(index)));
             }
         }
-        let _ = now;
         out
+    }
+
+    /// Whether a step waits for quiet while a stream that was open then is not: its operator is about to list
+    /// or watch again.
+    fn is_reconnecting(&self, held: &Held) -> bool {
+        let Waiting::Step { mark, .. } = &held.what else { return false };
+        mark.step == "settled" && mark.watching.iter().any(|(actor, of)| !self.watches.is_open(actor, of))
     }
 
     /// Whether an item shows a status that its operator has not written yet.

@@ -141,7 +141,13 @@ impl Fold {
         }
     }
 
-    fn meet(&mut self, info: &RequestInfo, object: &Value, deleted: bool, partial: bool) -> Option<ObjectKey> {
+    fn meet(
+        &mut self,
+        info: &RequestInfo,
+        object: &Value,
+        deleted: bool,
+        partial: bool,
+    ) -> Option<ObjectKey> {
         let resource = info.resource.as_ref()?;
         let rv = rv_of(object);
         let name = object.pointer("/metadata/name")?.as_str()?;
@@ -163,7 +169,9 @@ impl Fold {
         };
         let found = self.found.entry(type_key).or_default();
         match found.get_mut(&(rv, key.clone())) {
-            Some(known) if !known.whole && version.whole => *known = Version { deleted: known.deleted || deleted, ..version },
+            Some(known) if !known.whole && version.whole => {
+                *known = Version { deleted: known.deleted || deleted, ..version }
+            }
             Some(known) => known.deleted |= deleted,
             None => {
                 found.insert((rv, key.clone()), version);

@@ -29,7 +29,13 @@ struct Watch {
 
 impl Watches {
     /// Opens a stream; the response's body carries it.
-    pub(super) fn open(&mut self, actor: &str, of: TypeKey, cursor: Cursor, limit: Option<Duration>) -> Response {
+    pub(super) fn open(
+        &mut self,
+        actor: &str,
+        of: TypeKey,
+        cursor: Cursor,
+        limit: Option<Duration>,
+    ) -> Response {
         let (out, mut frames) = mpsc::unbounded_channel();
         let place = (actor.to_owned(), of.clone());
         if let Some(errors) = self.pending.remove(&place) {
@@ -94,10 +100,17 @@ impl Watches {
         });
     }
 
+    /// Whether an actor watches a type now.
+    pub(super) fn is_open(&self, actor: &str, of: &TypeKey) -> bool {
+        let mut mine = self.open.iter().filter(|watch| watch.actor == actor && watch.of == *of);
+        mine.any(|watch| !watch.out.is_closed())
+    }
+
     /// Who watches what now, for people.
     pub(super) fn describe(&self) -> Vec<String> {
         let open = self.open.iter().filter(|watch| !watch.out.is_closed());
-        open.map(|watch| format!("{} waits for watch {}", watch.actor, watch.cursor.scope().resource)).collect()
+        open.map(|watch| format!("{} waits for watch {}", watch.actor, watch.cursor.scope().resource))
+            .collect()
     }
 }
 

@@ -1,8 +1,8 @@
 use super::{
     core::{Core, Held, Level, Outcome, Own, Waiting},
     divergence::Divergence,
-    ledger::{Attempt, Verdict, precondition},
-    plan::{DRIVER, is_event, rv_of},
+    ledger::{Attempt, Verdict},
+    plan::{DRIVER, Exchange, rv_of},
     reads::{Reply, json_response, respond},
 };
 use crate::{
@@ -16,14 +16,22 @@ use tokio::sync::oneshot;
 impl Core {
     /// Takes a write for what it is on the tape, and answers it as the server did.
     pub(super) fn write(&mut self, attempt: Attempt, now: Duration) -> Reply {
-        if self.level == Level::Strict && let Some(divergence) = self.out_of_line(&attempt, now) {
+        if self.level == Level::Strict
+            && let Some(divergence) = self.out_of_line(&attempt, now)
+        {
             return self.refuse(&attempt, divergence, now);
         }
-        let verdict = self.ledger.judge(&attempt);
-        if let Some(divergence) = self.judge_version(&attempt, &verdict, now) {
-            return self.refuse(&attempt, divergence, now);
+        let news = self.ledger.key_of(&attempt).map_or(u64::MAX, |key| self.next_news(&attempt.actor, &key));
+        let verdict = self.ledger.judge(&attempt, news);
+        if let Some(reply) = self.judge_version(&attempt, &verdict, now) {
+            return reply;
         }
         match verdict {
+            Verdict::Match(write) if self.was_never_answered(write) => {
+                self.ledger.record(&attempt, &verdict);
+                self.note(now, &attempt.actor, &attempt.info, 0, Some(self.plan.writes[write].requested_n));
+                Reply::Never
+            }
             Verdict::Match(write) if attempt.actor == DRIVER => {
                 let taped = &self.plan.writes[write];
                 let (n, at) = (taped.requested_n, taped.requested_at.0);
@@ -47,6 +55,9 @@ impl Core {
         let response = match verdict {
             Verdict::Match(write) => {
                 self.take(attempt, *write);
+                let taped = &self.plan.writes[*write];
+                let (key, rv) = (taped.key.clone(), taped.response_rv.unwrap_or(0));
+                self.give(&attempt.actor, &key, rv);
                 self.taped_response(*write)
             }
             Verdict::Free(taped) if attempt.info.subresource.as_deref() == Some("status") => {
@@ -89,15 +100,26 @@ impl Core {
             let object = if gone { None } else { object.map(|object| Arc::new(object.clone())) };
             let known = self.own.get(&taped.key).is_some_and(|own| own.rv > rv);
             if !known {
-                self.own.insert(taped.key.clone(), Own { n: taped.answered_n.unwrap_or(taped.requested_n), rv, object });
+                self.own.insert(
+                    taped.key.clone(),
+                    Own { n: taped.answered_n.unwrap_or(taped.requested_n), rv, object },
+                );
             }
         }
     }
 
+    fn exchange_of(&self, write: usize) -> Option<&Exchange> {
+        let n = self.plan.writes[write].requested_n;
+        self.plan.exchanges.values().find(|exchange| exchange.n == n)
+    }
+
+    /// Whether its operator was killed, or gave up, before any answer came.
+    fn was_never_answered(&self, write: usize) -> bool {
+        self.exchange_of(write).is_some_and(|exchange| exchange.answer.is_none() && exchange.failed.is_none())
+    }
+
     fn taped_response(&self, write: usize) -> Outcome {
-        let taped = &self.plan.writes[write];
-        let exchange = self.plan.exchanges.values().find(|exchange| exchange.n == taped.requested_n);
-        match exchange.and_then(|exchange| exchange.answer.as_ref()) {
+        match self.exchange_of(write).and_then(|exchange| exchange.answer.as_ref()) {
             Some((_, _, answer)) => {
                 let mut response = respond(answer.status, &answer.body);
                 for (name, value) in &answer.headers {
@@ -121,10 +143,16 @@ impl Core {
         let named = crate::wire::RequestInfo { name: Some(key.name.clone()), ..attempt.info.clone() };
         match (attempt.info.verb, self.answer(&attempt.actor, &key)) {
             (Verb::Create, Some(_)) => Failure::already_exists(&attempt.info, &key.name).to_response(),
-            (_, Some(object)) => json_response(&object),
+            (_, Some(object)) => {
+                let object = self.renew(attempt, &key, object);
+                self.give(&attempt.actor, &key, rv_of(&object));
+                json_response(&object)
+            }
             (Verb::Create, None) => last.map_or_else(
                 || Failure::not_found(&named).to_response(),
-                |write| self.taped_response(write).unwrap_or_else(|_| Failure::not_found(&named).to_response()),
+                |write| {
+                    self.taped_response(write).unwrap_or_else(|_| Failure::not_found(&named).to_response())
+                },
             ),
             (_, None) => Failure::not_found(&named).to_response(),
         }
@@ -135,7 +163,12 @@ impl Core {
         let key = attempt.info.key();
         let known = key.and_then(|key| self.answer(&attempt.actor, &key));
         match (known, taped) {
-            (Some(object), _) => json_response(&object),
+            (Some(object), _) => {
+                if let Some(key) = attempt.info.key() {
+                    self.give(&attempt.actor, &key, rv_of(&object));
+                }
+                json_response(&object)
+            }
             (None, Some(write)) => {
                 self.taped_response(write).unwrap_or_else(|_| Failure::not_found(&attempt.info).to_response())
             }
@@ -145,9 +178,10 @@ impl Core {
 
     /// Events are for people: one that is not on the tape is kept as it came.
     fn event_answer(&mut self, attempt: &Attempt, now: Duration) -> Response {
-        let name = attempt.info.name.clone().or_else(|| {
-            attempt.body.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned)
-        });
+        let name =
+            attempt.info.name.clone().or_else(|| {
+                attempt.body.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned)
+            });
         let (Some(resource), Some(name)) = (&attempt.info.resource, name) else {
             return Failure::new(422, "Invalid", "an Event needs a name").to_response();
         };
@@ -159,22 +193,6 @@ impl Core {
         let response = json_response(&event);
         self.events.insert(key, event);
         response
-    }
-
-    /// A write that insists on a resourceVersion must know the newest one.
-    fn judge_version(&self, attempt: &Attempt, verdict: &Verdict, now: Duration) -> Option<Divergence> {
-        let came = precondition(&attempt.body);
-        let Verdict::Match(write) = verdict else { return None };
-        let taped = &self.plan.writes[*write];
-        let wanted = precondition(&taped.body);
-        if is_event(&taped.key) || taped.class == Class::Failed || came == wanted {
-            return None;
-        }
-        let newest = self.newest_rv(&taped.key);
-        match (wanted, came) {
-            (Some(_), Some(came)) if came >= newest => None,
-            _ => Some(Divergence::stale(&self.plan, attempt, *write, came, newest, now)),
-        }
     }
 
     /// Level strict: the actor's next write of the tape has to be this one.
@@ -194,7 +212,7 @@ impl Core {
         (!fits).then(|| Divergence::of_write(&self.plan, attempt, &Verdict::Different(index), now))
     }
 
-    fn refuse(&mut self, attempt: &Attempt, divergence: Divergence, now: Duration) -> Reply {
+    pub(super) fn refuse(&mut self, attempt: &Attempt, divergence: Divergence, now: Duration) -> Reply {
         self.note(now, &attempt.actor, &attempt.info, 501, None);
         let taped = divergence.nearest();
         if self.diverge(divergence) {

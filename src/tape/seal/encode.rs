@@ -204,7 +204,7 @@ fn is_revision(text: &str) -> bool {
 
 /// Most texts hold neither a `$`, a uid nor a generated name, and need no second look.
 fn needs_look(text: &str, known: &Known) -> bool {
-    text.contains('$')
+    text.as_bytes().contains(&b'$')
         || text.len() >= 32
         || known.uids.contains_key(text)
         || known.prefixes.iter().any(|prefix| text.contains(prefix.as_str()))

@@ -11,7 +11,7 @@ pub(in crate::tape) fn tape() -> Tape {
     let mut tape = Builder::new();
     let echo = json!({"kind": "Echo", "metadata": {"name": "hello", "namespace": "a", "uid": UID,
         "resourceVersion": "233", "creationTimestamp": "2026-01-02T03:04:08Z"},
-        "spec": {"text": "costs $5 or $$5 $secret(db.password) $rv(9)", "until": "2030-01-01T00:00:00Z", "pi": 3.141592653589793,
+        "spec": {"text": "costs $5 or $$5 $secret(db.password) $rv(9)", "until": "2030-01-01T00:00:00Z", "float": 0.30000000000000004,
         "at": "2026-01-02T03:04:08.000120Z", "odd": "2026-01-02T03:04:08+00:00"}});
     let list = json!({"kind": "EchoList", "metadata": {"resourceVersion": "234"}, "items": [echo]});
     for _ in 0..3 {

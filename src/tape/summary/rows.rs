@@ -153,15 +153,16 @@ impl<'a> Table<'a> {
 
     fn frame(&mut self, event: &TapeEvent, of: &str, kind: EventType, object: &Value) {
         let key = self.requests.get(of).and_then(|(_, _, info)| key_of(info, object));
+        let is_whole = self.requests.get(of).is_some_and(|(_, _, info)| !info.metadata_only);
         let text = match (&key, kind) {
             (_, EventType::Error) => what::refusal(Some(object)),
             (Some(key), EventType::Added | EventType::Modified) => match self.latest.get(key) {
-                Some(old) => what::changes(old, object),
+                Some(old) if is_whole => what::changes(old, object),
+                Some(old) => what::changes(&old["metadata"], &object["metadata"]),
                 None => what::contents(object),
             },
             _ => String::new(),
         };
-        let is_whole = self.requests.get(of).is_some_and(|(_, _, info)| !info.metadata_only);
         if let Some(key) = &key {
             if kind == EventType::Deleted {
                 self.latest.remove(key);
@@ -242,7 +243,7 @@ mod tests {
         let expected =
             "   1    +0.0s  op            list      webs.example.com                  200     1 item
    3    +0.0s  op            watch     webs.example.com                  200
-   5    +0.1s  op            ADDED     webs.example.com/web                      replicas: 2
+   5    +0.1s  op            ADDED     webs.example.com/web
    6    +0.1s  op            patch     webs.example.com/web              200     replicas: 2 → 3
    8    +0.1s  op            patch     webs.example.com/web              200     repeat
   10    +0.1s  op            patch     webs.example.com/web/status       409     Conflict: modified

@@ -30,6 +30,7 @@ pub(super) fn changes(old: &Value, new: &Value) -> String {
         change.path.starts_with("metadata.managedFields")
             || change.path.ends_with("TransitionTime")
             || change.path.ends_with("UpdateTime")
+            || change.path.starts_with("managedFields")
             || tail.iter().any(|name| change.path == *name || change.path == format!("metadata.{name}"))
     };
     let changes: Vec<String> = delta(old, new).iter().filter(|c| !noise(c)).map(Change::short).collect();

@@ -58,8 +58,7 @@ pub struct Write {
     pub is_status: bool,
 }
 
-/// The writes of a tape in the order in which they were sent, and what each did. The rules are those of
-/// [this module](self).
+/// The writes of a tape in the order in which they were sent, and what each did; rules 1 and 2 of `docs/replay.md`.
 pub fn classify(tape: &Tape) -> Vec<Write> {
     let mut writes = collect(tape);
     let versions = Versions::of(tape);
@@ -81,8 +80,11 @@ pub fn classify(tape: &Tape) -> Vec<Write> {
 }
 
 fn is_effective(write: &Write, last: &Write, versions: &Versions<'_>, all: &[Write]) -> bool {
-    if write.status == 201 || write.verb != last.verb {
+    if write.status == 201 {
         return true;
+    }
+    if write.verb != last.verb {
+        return !left_alike(write, versions);
     }
     if !same_body(write.verb, write.subresource.as_deref(), &write.body, &last.body) {
         return true;
@@ -101,6 +103,14 @@ fn is_effective(write: &Write, last: &Write, versions: &Versions<'_>, all: &[Wri
     }
     let body = essence(write.verb, write.subresource.as_deref(), &write.body);
     changed(&body, before, response) || rose_by(write, before, before_rv, rv, all)
+}
+
+/// Whether the object was after the write as it had been before, times aside: a lease that is created and then
+/// renewed by an update.
+fn left_alike(write: &Write, versions: &Versions<'_>) -> bool {
+    let (Some(after), Some(rv)) = (&write.response, write.response_rv) else { return false };
+    let before = versions.before(&write.key, rv);
+    !write.info.metadata_only && before.is_some_and(|(_, before)| same_body(Verb::Patch, None, before, after))
 }
 
 /// Whether the object's generation rose between two revisions and no other effective write did it.

@@ -1,0 +1,62 @@
+# What there is to do here; `bash .ci/run` does all that must hold, without just.
+
+[private]
+default:
+    @just --list --unsorted
+
+# get the tools that are not part of Rust: just itself and cargo-deny
+setup:
+    cargo install --locked just cargo-deny
+
+# build the control plane (etcd, kube-apiserver, kwok, …) once per version, with Go
+assets:
+    kwok/assets.sh
+
+# all that must hold, as CI runs it; `just check check` leaves the control plane out
+check *part:
+    bash .ci/run {{ part }}
+
+# run the tests: no cluster, no network
+test *args:
+    cargo test {{ args }}
+
+# lay the source out
+fmt:
+    cargo fmt --all
+
+# lint everything, and the library without its features
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+    K8S_OPENAPI_ENABLED_VERSION=1.36 cargo clippy -p kubetape --lib --no-default-features -- -D warnings
+
+# build the documentation, with warnings as errors
+doc *args:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps {{ args }}
+
+# licences, advisories and banned crates
+deny:
+    cargo deny check
+
+# the scenarios on a real control plane: kwok, kind, envtest or current
+e2e provider="kwok":
+    .ci/e2e {{ provider }}
+
+# record all tapes anew on real control planes, and compare them with the ones before
+record:
+    .ci/record
+
+# the proof that a replay finds what a mutated operator does differently
+trust:
+    cargo test --test trust -- --include-ignored
+
+# the benchmarks
+bench *args:
+    cargo bench {{ args }}
+
+# the crates and the build time that the library adds to an operator's tests
+deps:
+    benches/deps.sh
+
+# a user's crate on the oldest and the newest Kubernetes API
+users *versions:
+    .ci/users {{ versions }}

@@ -1,0 +1,4 @@
+//! The echo operator as a crate of its own.
+
+#[path = "../../../examples/echo/operator.rs"]
+pub mod echo;
