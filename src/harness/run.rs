@@ -5,6 +5,7 @@ use super::{
     failure::{Failure, Scene, Stuck, relative, render},
     live::{self, Live},
     mode::{Check, Settings},
+    operator::Operator,
     replay::Replay,
     world::{On, World},
 };
@@ -219,7 +220,8 @@ where
     Played { problem, divergence }
 }
 
-/// Leaves the last place of the scenario behind on every way out.
+/// Leaves the last place of the scenario behind on every way out, and lets go of the operators, which hold
+/// their world as it holds them.
 struct Place {
     world: World,
     place: Arc<Mutex<String>>,
@@ -228,6 +230,8 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         *self.place.lock().unwrap_or_else(PoisonError::into_inner) = self.world.place();
+        let operators = std::mem::take(&mut *self.world.operators());
+        operators.iter().for_each(Operator::end);
     }
 }
 
