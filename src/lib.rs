@@ -37,11 +37,7 @@
 //!
 //! | floor | room | what it is |
 //! |---|---|---|
-<<<<<<< HEAD
-//! | 5 | `snapshot` | insta assertions on objects and traces, with what varies as symbols |
-=======
 //! | 5 | `snapshot` | what a cluster holds and what an operator did, as text for insta |
->>>>>>> pack
 //! | 4 | [`harness`] | where tests enter: scenarios, worlds, operators, the environment |
 //! | 3 | [`tape`] | recordings: written, sealed, read, compared, linted, played |
 //! | 2 | [`scrub`] | secrets and noise, out of what is written down |
