@@ -58,8 +58,7 @@ pub struct Write {
     pub is_status: bool,
 }
 
-/// The writes of a tape in the order in which they were sent, and what each did. The rules are those of
-/// [this module](self).
+/// The writes of a tape in the order in which they were sent, and what each did; rules 1 and 2 of `docs/replay.md`.
 pub fn classify(tape: &Tape) -> Vec<Write> {
     let mut writes = collect(tape);
     let versions = Versions::of(tape);
