@@ -49,9 +49,12 @@ record:
 trust:
     cargo test --test trust -- --include-ignored
 
-# the benchmarks
-bench *args:
-    cargo bench {{ args }}
+# what a replay costs in release and in dev, beside envtest; reading and sealing; memory for a tape of 100 MB
+bench:
+    KUBEBUILDER_ASSETS=$(kwok/assets.sh --dir) cargo bench --bench replay
+    cargo bench --bench replay --profile dev
+    cargo bench --bench tape
+    cargo run --release --example tape_memory
 
 # the crates and the build time that the library adds to an operator's tests
 deps:
