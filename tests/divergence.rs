@@ -38,7 +38,7 @@ fn options(test: &str, tape: &Path) -> Options {
 fn failure<F, Fut>(test: &str, run: F) -> String
 where
     F: Fn(Client) -> Fut + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     let tape = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(TAPE);
     fails(options(test, &tape), move |world| echoes::life_bare(world, run))

@@ -67,7 +67,7 @@ fn shortened(row: &Row) -> String {
 fn replay<F, Fut>(tape: &Tape, run: F) -> bool
 where
     F: Fn(Client) -> Fut + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     #[allow(clippy::disallowed_methods, reason = "the one thing here that is measured in real time")]
     let now = std::time::Instant::now;

@@ -124,7 +124,9 @@ fn expand(arguments: &Arguments, scenario: ItemFn) -> syn::Result<proc_macro2::T
         return Err(syn::Error::new(name.span(), "a scenario takes one argument, `world: World`"));
     }
     let (block, output) = (&scenario.block, &scenario.sig.output);
-    let ignore = arguments.cluster.then(|| quote!(#[ignore = "needs a cluster: just e2e"]));
+    let ignore = arguments.cluster.then(
+        || quote!(#[ignore = "needs a cluster: KUBETAPE_CLUSTER=envtest cargo test -- --include-ignored"]),
+    );
     let options = options(arguments, name);
     let call = quote_spanned!(name.span()=> ::kubetape::run(#options, #name));
     Ok(quote! {

@@ -58,7 +58,7 @@ impl Calls {
 
     /// Every request with its time, query and body: two runs with the same lines did the same.
     pub(super) fn lines(&self) -> Vec<String> {
-        self.calls().iter().map(Call::to_string).collect()
+        self.calls().iter().map(|call| call.to_string().replace('\n', "\\n")).collect()
     }
 
     /// Notes a request; the number is for [`Calls::answered`].

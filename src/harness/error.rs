@@ -43,6 +43,23 @@ pub enum Error {
         #[source]
         source: tape::Error,
     },
+    /// The recording of the tape ended early.
+    #[error("tape {} is not whole: {end}; record it again with KUBETAPE_RECORD=all", path.display())]
+    Unfinished {
+        /// The tape.
+        path: PathBuf,
+        /// How its recording ended.
+        end: String,
+    },
+    /// The scenario has no tape.
+    #[error(
+        "this scenario runs on a cluster alone\n\n    \
+         KUBETAPE_CLUSTER=envtest cargo test {test} -- --include-ignored"
+    )]
+    NeedsCluster {
+        /// The test's name.
+        test: String,
+    },
     /// No control plane could be had.
     #[error("no control plane to run the scenario on")]
     Cluster(#[source] cluster::Error),

@@ -2,6 +2,7 @@ use super::{
     Error, Options,
     calls::Calls,
     error::chain,
+    operator::Operator,
     past::{before, came},
     world::{On, World},
 };
@@ -60,6 +61,9 @@ pub(super) fn stuck(world: &World, what: &str) -> ! {
         world.operators().iter().filter(|o| !o.is_running()).map(|o| o.name().to_owned()).collect::<Vec<_>>();
     if !ended.is_empty() {
         text += &format!("\noperators that no longer run: {}\n", ended.join(", "));
+    }
+    for error in world.operators().iter().filter_map(Operator::error) {
+        text += &format!("{error}\n");
     }
     if let On::Tape(replay) = &world.0.ground {
         let now = replay.clock.now();

@@ -13,6 +13,7 @@ mod error;
 mod failure;
 mod live;
 mod mode;
+mod on_cluster;
 mod operator;
 mod options;
 mod past;

@@ -27,7 +27,7 @@ pub enum Check {
     None,
     /// The test is run again in a child process, which has to send the same requests.
     Determinism,
-    /// This is that child: it leaves its requests in this file (`KUBETAPE_CHECK_LOG`).
+    /// This is that child: it leaves its requests in this file (`_KUBETAPE_CHECK_LOG`).
     Child(PathBuf),
 }
 

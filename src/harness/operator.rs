@@ -1,4 +1,4 @@
-use super::world::World;
+use super::{run::Outcome, world::World};
 use futures::future::BoxFuture;
 use kube::Client;
 use std::{
@@ -11,7 +11,7 @@ use std::{
 };
 use tokio::task::JoinHandle;
 
-type Start = Arc<dyn Fn(Client) -> BoxFuture<'static, ()> + Send + Sync>;
+type Start = Arc<dyn Fn(Client) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 /// An operator that runs in a [`World`]. Clones are the same operator; dropping them does not stop it.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ struct Inner {
     world: World,
     start: Start,
     life: Mutex<Option<Life>>,
+    /// The error that it ended with.
+    error: Mutex<Option<String>>,
 }
 
 /// One incarnation, from a start to a kill.
@@ -34,16 +36,15 @@ impl Operator {
     pub(super) fn new<F, Fut>(world: World, name: &str, run: F) -> Self
     where
         F: Fn(Client) -> Fut + Send + Sync + 'static,
-        Fut: Future + Send + 'static,
+        Fut: Future<Output: Outcome> + Send + 'static,
     {
         let run = Arc::new(run);
         let start: Start = Arc::new(move |client| {
             let future = run(client);
-            Box::pin(async move {
-                future.await;
-            })
+            Box::pin(async move { future.await.problem() })
         });
-        let inner = Inner { name: name.to_owned(), world, start, life: Mutex::new(None) };
+        let (name, life, error) = (name.to_owned(), Mutex::new(None), Mutex::new(None));
+        let inner = Inner { name, world, start, life, error };
         let operator = Self(Arc::new(inner));
         operator.begin("start");
         operator
@@ -55,13 +56,21 @@ impl Operator {
     }
 
     /// Ends it at once, as SIGKILL would: what it has sent is sent, and no answer reaches it any more.
+    ///
+    /// # Panics
+    /// With the operator's own panic, when that ended it before.
     pub async fn kill(&self) {
         self.0.world.step("kill", &self.0.name).await;
+        self.surface().await;
         self.end();
     }
 
     /// Starts it again, after a [`kill`](Operator::kill) or instead of the one that runs.
+    ///
+    /// # Panics
+    /// With the operator's own panic, when that ended it before.
     pub async fn restart(&self) {
+        self.surface().await;
         self.end();
         self.begin("restart");
     }
@@ -77,6 +86,19 @@ impl Operator {
         life.task.await.err().filter(tokio::task::JoinError::is_panic).map(tokio::task::JoinError::into_panic)
     }
 
+    /// The error that ended it, if one did.
+    pub(super) fn error(&self) -> Option<String> {
+        let error = self.0.error.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(format!("the operator {} ended with an error: {error}", self.0.name))
+    }
+
+    /// A panic must not be lost by ending what it has ended.
+    async fn surface(&self) {
+        if let Some(panic) = self.panic().await {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
     pub(super) fn end(&self) {
         if let Some(life) = self.life().take() {
             life.alive.store(false, Ordering::SeqCst);
@@ -90,7 +112,8 @@ impl Operator {
         let task = tokio::spawn(async move {
             inner.world.step(step, &inner.name).await;
             let client = inner.world.client_of(&inner.name, Some(fuse));
-            (inner.start)(client).await;
+            let problem = (inner.start)(client).await;
+            *inner.error.lock().unwrap_or_else(PoisonError::into_inner) = problem;
         });
         *self.life() = Some(Life { task, alive });
     }

@@ -3,8 +3,8 @@ use super::{
     calls::Calls,
     check,
     failure::{Failure, Scene, Stuck, relative, render},
-    live::{self, Live},
     mode::{Check, Settings},
+    on_cluster::on_cluster,
     operator::Operator,
     replay::Replay,
     world::{On, World},
@@ -12,9 +12,8 @@ use super::{
 use crate::{
     cluster::Provider,
     runtime::{self, Next, Stopped},
-    tape::{self, Divergence, Header, Player, Quiet, Recorder, Tape},
+    tape::{Divergence, Header, Player, Quiet, Tape},
 };
-use kube::Client;
 use std::{
     any::Any,
     fmt::Display,
@@ -22,6 +21,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// What a scenario returns: nothing, or a `Result` whose error fails the test.
@@ -33,6 +33,12 @@ pub trait Outcome: Send + 'static {
 impl Outcome for () {
     fn problem(self) -> Option<String> {
         None
+    }
+}
+
+impl Outcome for std::convert::Infallible {
+    fn problem(self) -> Option<String> {
+        match self {}
     }
 }
 
@@ -92,6 +98,12 @@ fn choose(options: &Options) -> Result<Choice, Error> {
     let settings = Settings::find(&options.package)?;
     let path = options.tape.clone().unwrap_or_else(|| settings.tape(&options.tape_file()));
     match mode.cluster {
+        // Nothing is recorded of a scenario that has no tape.
+        Some(provider) if options.needs_cluster => {
+            let mode = Mode { record: Record::None, ..mode };
+            Ok(Choice::Live { provider, mode, path, settings })
+        }
+        None if options.needs_cluster => Err(Error::NeedsCluster { test: options.test.clone() }),
         Some(_) if mode.record == Record::Once && path.exists() => {
             Ok(Choice::Replay { path, check: mode.check })
         }
@@ -113,6 +125,9 @@ where
     Fut::Output: Outcome,
 {
     let tape = Tape::load(path).map_err(|source| Error::Tape { path: path.to_owned(), source })?;
+    if tape.end != "ok" {
+        return Err(Error::Unfinished { path: path.to_owned(), end: tape.end }.into());
+    }
     let player = Player::new(&tape, options.level);
     let place = Arc::new(Mutex::new(String::new()));
     let calls = Calls::default();
@@ -124,20 +139,28 @@ where
     let scene = Scene { options, tape: path, player: &player, calls: &calls, place: &place };
     let diverged = |divergence: &Divergence| Failure::Diverged(render(&scene, divergence));
     // What a scenario saw after a divergence says nothing, so the divergence is told.
-    let earlier = || player.verdict(false, std::time::Duration::ZERO);
+    let earlier = || player.verdict(false, Duration::ZERO);
     match result {
         Ok(Played { problem: None, divergence: None }) => {
             check::again(check, options, &relative(path), &calls)
                 .map_or(Ok(()), |text| Err(Failure::Scenario(text)))
         }
-        Ok(Played { problem: Some(problem), .. }) => Err(Failure::Scenario(problem)),
+        Ok(Played { problem: Some(problem), .. }) => {
+            Err(earlier().map_or(Failure::Scenario(problem), |found| diverged(&found)))
+        }
         Ok(Played { divergence, .. }) => divergence.map_or(Ok(()), |divergence| Err(diverged(&divergence))),
         Err(Failed::Stuck(stuck)) => {
             Err(Failure::Diverged(format!("{}\n{}", stuck.text, render(&scene, &stuck.divergence))))
         }
         Err(Failed::Panic(panic)) => Err(earlier().map_or(Failure::Panic(panic), |found| diverged(&found))),
         Err(Failed::Stopped(stopped)) => {
-            Err(earlier().map_or_else(|| Error::Stopped(stopped).into(), |found| diverged(&found)))
+            // A step that waited for its place on the tape too long is explained by what never came.
+            let overdue =
+                || matches!(stopped, Stopped::Driver(_)).then(|| player.stuck(player.end().0)).flatten();
+            match earlier().or_else(overdue) {
+                Some(found) => Err(diverged(&found)),
+                None => Err(Error::Stopped(stopped).into()),
+            }
         }
     }
 }
@@ -175,12 +198,7 @@ where
     let run = move || {
         runtime::run(run_options, move |clock, gate| {
             let replay = Replay { player: player.clone(), clock, gate, calls };
-            let driver: runtime::Driver = Box::new(move |now| match player.quiet(now) {
-                Quiet::Moved => Next::Again,
-                Quiet::Later(at) => Next::At(at),
-                Quiet::Nothing => Next::Nothing,
-                Quiet::Diverged => Next::Stop("the replay diverged".into()),
-            });
+            let driver: runtime::Driver = Box::new(move |now| drive(&player, now, deadline));
             (driver, in_replay(replay, namespace, deadline, scenario, place))
         })
     };
@@ -194,10 +212,26 @@ where
     }
 }
 
+/// What the world does when nothing can run. A step of the scenario that waits for its place on the tape beyond
+/// the deadline ends the replay: what it waits for will not come.
+fn drive(player: &Player, now: Duration, deadline: Duration) -> Next {
+    let limit = player.held_since().map(|at| at.max(player.end().0).saturating_add(deadline));
+    if limit.is_some_and(|limit| now >= limit) {
+        return Next::Stop("a step of the scenario never came to its place on the tape".into());
+    }
+    match (player.quiet(now), limit) {
+        (Quiet::Moved, _) => Next::Again,
+        (Quiet::Later(at), limit) => Next::At(limit.map_or(at, |limit| at.min(limit))),
+        (Quiet::Nothing, Some(limit)) => Next::At(limit),
+        (Quiet::Nothing, None) => Next::Nothing,
+        (Quiet::Diverged, _) => Next::Stop("the replay diverged".into()),
+    }
+}
+
 async fn in_replay<S, Fut>(
     replay: Replay,
     namespace: String,
-    deadline: std::time::Duration,
+    deadline: Duration,
     scenario: S,
     place: Arc<Mutex<String>>,
 ) -> Played
@@ -210,11 +244,11 @@ where
     let noted = Place { world: world.clone(), place };
     let problem = scenario(world.clone()).await.problem();
     if problem.is_none() {
-        let patience = replay.remaining() + deadline;
+        let patience = replay.remaining().saturating_add(deadline);
         // What is still missing then is in the verdict.
         let _ = tokio::time::timeout(patience, replay.complete()).await;
     }
-    end_operators(&world).await;
+    let problem = problem.or(end_operators(&world).await);
     drop(noted);
     let divergence = replay.player.verdict(true, replay.clock.now());
     Played { problem, divergence }
@@ -235,144 +269,16 @@ impl Drop for Place {
     }
 }
 
-/// Ends the operators; a panic of one of them is the scenario's.
-async fn end_operators(world: &World) {
+/// Ends the operators; a panic of one of them is the scenario's, and so is an error that ended one.
+pub(super) async fn end_operators(world: &World) -> Option<String> {
     let operators = std::mem::take(&mut *world.operators());
+    let mut problem = None;
     for operator in operators {
         if let Some(panic) = operator.panic().await {
             resume_unwind(panic);
         }
+        problem = problem.or(operator.error());
         operator.end();
     }
-}
-
-fn on_cluster<S, Fut>(
-    options: &Options,
-    provider: Provider,
-    mode: &Mode,
-    path: &Path,
-    settings: &Settings,
-    scenario: S,
-) -> Result<(), Failure>
-where
-    S: FnOnce(World) -> Fut + Send + 'static,
-    Fut: Future + 'static,
-    Fut::Output: Outcome,
-{
-    let (options, mode, path) = (options.clone(), mode.clone(), path.to_owned());
-    // Only envtest can leave the controllers out, and only it can forget its history.
-    let provider = if options.bare || options.exclusive { Provider::Envtest } else { provider };
-    let found = live::find(provider, &mode, &options, &settings.record.contexts)?;
-    let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| Error::Stopped(Stopped::Runtime(e)))?;
-        runtime.block_on(in_cluster(&options, provider, &mode, &path, found, scenario))
-    });
-    match thread.join() {
-        Ok(result) => result,
-        Err(panic) => Err(Failure::Panic(panic)),
-    }
-}
-
-async fn in_cluster<S, Fut>(
-    options: &Options,
-    provider: Provider,
-    mode: &Mode,
-    path: &Path,
-    mut found: live::Found,
-    scenario: S,
-) -> Result<(), Failure>
-where
-    S: FnOnce(World) -> Fut,
-    Fut: Future,
-    Fut::Output: Outcome,
-{
-    let namespace = options.namespace();
-    found.config.default_namespace.clone_from(&namespace);
-    let prepare = |what: &str| {
-        let what = what.to_owned();
-        move |source| Error::Prepare { what, source: Box::new(source) }
-    };
-    let setup = Client::try_from(found.config.clone()).map_err(prepare("make a client"))?;
-    live::prepare(&setup, &namespace, &options.crds, options.bare).await?;
-    let version = setup.apiserver_version().await.map_err(prepare("ask for the server's version"))?;
-    let recorder = match mode.record {
-        Record::None => None,
-        _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
-    };
-    let world = World::new(
-        On::Cluster(Box::new(Live::new(found, provider, recorder.clone()))),
-        namespace.clone(),
-        options.deadline,
-    );
-    let result = futures::FutureExt::catch_unwind(AssertUnwindSafe(scenario(world.clone()))).await;
-    let end = match &result {
-        Ok(_) => "ok",
-        Err(_) => "the scenario failed",
-    };
-    let recorded = recorder.map(|recorder| recorder.finish_as(end)).transpose();
-    end_operators(&world).await;
-    if !mode.keep {
-        live::clean(&setup, &namespace, &options.crds)
-            .await
-            .map_err(prepare("delete the scenario's namespace"))?;
-    }
-    let failed = |source| Error::Tape { path: path.to_owned(), source };
-    let problem = match result {
-        Ok(outcome) => outcome.problem(),
-        Err(panic) => resume_unwind(panic),
-    };
-    if let Some(part) = recorded.map_err(failed)? {
-        keep_tape(&part, path, mode.record, problem.is_some()).map_err(failed)?;
-    }
-    problem.map_or(Ok(()), |problem| Err(Failure::Scenario(problem)))
-}
-
-fn begin_tape(
-    options: &Options,
-    path: &Path,
-    provider: Provider,
-    namespace: &str,
-    version: &str,
-) -> Result<Recorder, Error> {
-    if let Some(folder) = path.parent() {
-        let open = |source| tape::Error::Write { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder)
-            .map_err(|e| Error::Tape { path: path.to_owned(), source: open(e) })?;
-    }
-    let header = Header {
-        version: tape::FORMAT_VERSION,
-        tool: String::new(),
-        kubernetes: version.to_owned(),
-        source: provider.to_string(),
-        namespace: namespace.to_owned(),
-        base: String::new(),
-        scenario: options.scenario(),
-        redacted: Vec::new(),
-        sealed: false,
-    };
-    let part = path.with_extension("ktape.part");
-    Recorder::create(&part, header).map_err(|source| Error::Tape { path: path.to_owned(), source })
-}
-
-/// Seals a finished recording where it belongs; that of a failed scenario never replaces a good one.
-fn keep_tape(part: &Path, path: &Path, record: Record, failed: bool) -> Result<(), tape::Error> {
-    let recorded = Tape::load(part)?;
-    let beside = path.with_extension("ktape.new");
-    let target = match record {
-        _ if failed => &beside,
-        Record::New if path.exists() => {
-            if tape::diff(&Tape::load(path)?, &recorded).is_empty() {
-                return remove(part);
-            }
-            &beside
-        }
-        _ => path,
-    };
-    recorded.seal(target, &tape::SealOptions::default())?;
-    remove(part)
-}
-
-fn remove(part: &Path) -> Result<(), tape::Error> {
-    std::fs::remove_file(part).map_err(|source| tape::Error::Write { path: part.to_owned(), source })
+    problem
 }

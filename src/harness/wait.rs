@@ -1,15 +1,15 @@
 use super::{
+    change::Object,
     failure::stuck,
     world::{On, World},
 };
+use crate::scrub::Scrubber;
 use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::NamespaceResourceScope;
 use kube::{
-    Api, Resource,
+    Api,
     runtime::{WatchStreamExt, wait::Condition, watcher::watch_object},
 };
-use serde::de::DeserializeOwned;
-use std::{fmt::Debug, future::Future, panic::Location, sync::Arc, time::Duration};
+use std::{future::Future, panic::Location, sync::Arc, time::Duration};
 
 impl World {
     /// Waits until `condition` holds for the object `name`, and gives the object.
@@ -21,14 +21,7 @@ impl World {
     #[track_caller]
     pub fn until<K>(&self, name: &str, condition: impl Condition<K> + Send) -> impl Future<Output = K> + Send
     where
-        K: Resource<Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-        K::DynamicType: Default,
+        K: Object,
     {
         let (world, at, name) = (self.clone(), Location::caller(), name.to_owned());
         async move {
@@ -46,14 +39,7 @@ impl World {
     #[track_caller]
     pub fn gone<K>(&self, name: &str) -> impl Future<Output = ()> + Send + use<K>
     where
-        K: Resource<Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-        K::DynamicType: Default,
+        K: Object,
     {
         let (world, at, name) = (self.clone(), Location::caller(), name.to_owned());
         async move {
@@ -65,14 +51,7 @@ impl World {
 
     async fn watch_until<K>(&self, name: &str, kind: &str, condition: impl Condition<K>) -> Option<K>
     where
-        K: Resource<Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-        K::DynamicType: Default,
+        K: Object,
     {
         let api: Api<K> = self.api();
         let last = Arc::new(std::sync::Mutex::new(None));
@@ -87,7 +66,7 @@ impl World {
                         return state;
                     }
                     *seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                        state.map(|state| format!("{state:#?}"));
+                        state.as_ref().map(seen_as);
                 }
             }
         };
@@ -112,8 +91,15 @@ impl World {
     /// The deadline, on a tape beyond the tape's own time.
     pub(super) fn time_left(&self) -> Duration {
         match &self.0.ground {
-            On::Tape(replay) => replay.remaining() + self.0.deadline,
+            On::Tape(replay) => replay.remaining().saturating_add(self.0.deadline),
             On::Cluster(_) => self.0.deadline,
         }
     }
+}
+
+/// An object for a failure text: its secrets are no part of one.
+fn seen_as<K: Object>(object: &K) -> String {
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    Scrubber::new().json("", &mut value);
+    serde_saphyr::to_string(&value).unwrap_or_else(|_| value.to_string())
 }

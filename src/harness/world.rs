@@ -4,6 +4,7 @@ use super::{
     live::Live,
     operator::{Operator, name_of},
     replay::Replay,
+    run::Outcome,
 };
 use crate::{cluster::Provider, tape::DRIVER};
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
@@ -95,7 +96,7 @@ impl World {
     pub fn run<F, Fut>(&self, run: F) -> Operator
     where
         F: Fn(Client) -> Fut + Send + Sync + 'static,
-        Fut: Future + Send + 'static,
+        Fut: Future<Output: Outcome> + Send + 'static,
     {
         self.run_as(&name_of::<F>(), run)
     }
@@ -108,7 +109,7 @@ impl World {
     pub fn run_as<F, Fut>(&self, name: &str, run: F) -> Operator
     where
         F: Fn(Client) -> Fut + Send + Sync + 'static,
-        Fut: Future + Send + 'static,
+        Fut: Future<Output: Outcome> + Send + 'static,
     {
         let taken = name == DRIVER || self.operators().iter().any(|operator| operator.name() == name);
         assert!(

@@ -7,7 +7,7 @@ use serde_json::json;
 pub async fn shelf<F, Fut>(world: World, run: F)
 where
     F: Fn(Client) -> Fut + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     world.run_as("book", run);
     world.create(moby_dick()).await;
@@ -23,7 +23,7 @@ where
 pub async fn relist<F, Fut>(world: World, run: F)
 where
     F: Fn(Client) -> Fut + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     world.run_as("book", run);
     world.create(moby_dick()).await;

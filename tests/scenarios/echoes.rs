@@ -8,7 +8,7 @@ use serde_json::json;
 pub async fn life<F, Fut>(world: World, run: F)
 where
     F: Fn(Client) -> Fut + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     world.run_as("echo", run);
     world.create(Echo::new("hello", EchoSpec { replicas: 2 })).await;
@@ -33,7 +33,7 @@ where
 pub async fn life_bare<F, Fut>(world: World, run: F)
 where
     F: Fn(Client) -> Fut + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     world.run_as("echo", run);
     world.create(Echo::new("hello", EchoSpec { replicas: 2 })).await;

@@ -12,7 +12,7 @@ use serde_json::json;
 pub async fn life<F, Fut>(world: World, run: F)
 where
     F: Fn(Client, String) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     let first = start(&world, &run, "a").await;
     start_second(&world, &run);
@@ -39,7 +39,7 @@ where
 pub async fn life_bare<F, Fut>(world: World, run: F)
 where
     F: Fn(Client, String) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     let first = start(&world, &run, "a").await;
     start_second(&world, &run);
@@ -70,7 +70,7 @@ where
 async fn start<F, Fut>(world: &World, run: &F, identity: &'static str) -> Operator
 where
     F: Fn(Client, String) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     let run = run.clone();
     let operator = world.run_as("myapp-a", move |client| run(client, identity.to_owned()));
@@ -81,7 +81,7 @@ where
 fn start_second<F, Fut>(world: &World, run: &F)
 where
     F: Fn(Client, String) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
 {
     let run = run.clone();
     world.run_as("myapp-b", move |client| run(client, "b".to_owned()));

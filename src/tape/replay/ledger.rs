@@ -205,10 +205,16 @@ impl Ledger {
     fn slot_key(&self, attempt: &Attempt) -> Option<SlotKey> {
         let info = &attempt.info;
         let resource = info.resource.as_ref()?;
-        let name =
-            info.name.clone().or_else(|| name_in(&attempt.body)).or_else(|| self.generated(attempt))?;
-        let key = ObjectKey::new(resource, info.namespace.as_deref(), &name);
-        Some((attempt.actor.clone(), key, info.subresource.clone()))
+        let slot = |name: &str| {
+            let key = ObjectKey::new(resource, info.namespace.as_deref(), name);
+            (attempt.actor.clone(), key, info.subresource.clone())
+        };
+        let name = info.name.clone().or_else(|| name_in(&attempt.body)).or_else(|| self.generated(attempt));
+        match name {
+            Some(name) => Some(slot(&name)),
+            // A `deletecollection` or a review has no name, on the tape neither.
+            None => Some(slot("")).filter(|slot| self.slots.contains_key(slot)),
+        }
     }
 
     /// The name that the server gave to the first such object that has not come yet.

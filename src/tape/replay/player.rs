@@ -2,7 +2,7 @@ use super::{
     core::{Core, Held, Level, Outcome, Served, Waiting},
     divergence::Divergence,
     ledger::Attempt,
-    plan::Plan,
+    plan::{DRIVER, Plan},
     reads::Reply,
     schedule::Progress,
     stand_ins::Masks,
@@ -82,10 +82,17 @@ impl Player {
         }
     }
 
+    /// Since when the scenario's first step waits for its place on the tape.
+    pub fn held_since(&self) -> Option<Duration> {
+        self.core().held.iter().map(|held| held.at).min()
+    }
+
     /// Whether every binding write has come and every last status is right.
     pub fn is_complete(&self) -> bool {
         let core = self.core();
-        core.ledger.open_binding_count() == 0 && core.ledger.wrong_statuses().is_empty()
+        core.ledger.open_binding_count() == 0
+            && core.ledger.wrong_statuses().is_empty()
+            && core.strict_open().is_none()
     }
 
     /// What differs from the tape so far; with `finished`, also what never came.
@@ -212,8 +219,24 @@ impl Core {
         if let Some(divergence) = Divergence::missing(&self.plan, &open, self.waiting(), now) {
             return Some(divergence);
         }
+        if let Some(open) = self.strict_open() {
+            return Divergence::missing(&self.plan, &[open], self.waiting(), now);
+        }
         let wrong = *self.ledger.wrong_statuses().first()?;
         Some(Divergence::last_status(&self.plan, wrong, self.ledger.last_in_slot_of(wrong), now))
+    }
+
+    /// At level strict, the first write of an operator that has not come.
+    fn strict_open(&self) -> Option<usize> {
+        if self.level != Level::Strict {
+            return None;
+        }
+        let mut writes = self.plan.writes.iter().enumerate();
+        let open = writes.find(|(index, write)| {
+            let next = self.strict_next.get(&write.actor).copied().unwrap_or_default();
+            write.actor != DRIVER && *index >= next && write.answered_n.is_some()
+        });
+        open.map(|(index, _)| index)
     }
 
     /// Who waits for what.

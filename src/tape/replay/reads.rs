@@ -39,7 +39,14 @@ impl Core {
             (Some(_), Verb::Get, None) => self.get(actor, info),
             (Some(_), Verb::List, _) => self.list(actor, info),
             (Some(_), Verb::Watch, _) => self.watch(actor, info),
-            _ => self.by_path(actor, info),
+            _ => match self.by_path(actor, info) {
+                Some(Err(error)) => {
+                    self.note(now, actor, info, 0, None);
+                    return Reply::Now(Err(error));
+                }
+                Some(Ok(response)) => Some(response),
+                None => None,
+            },
         };
         match answer {
             Some(response) => {
@@ -271,7 +278,7 @@ impl Core {
     }
 
     /// Discovery, subresources and other paths: the taped answers in order, the last one again and again.
-    fn by_path(&mut self, actor: &str, info: &RequestInfo) -> Option<Response> {
+    fn by_path(&mut self, actor: &str, info: &RequestInfo) -> Option<Outcome> {
         let key = (actor.to_owned(), info.verb, path_of(info));
         let count = self.read_counts.entry(key.clone()).or_default();
         let index = *count;
@@ -280,7 +287,7 @@ impl Core {
             || self.plan.reads.iter().find(|((_, v, p), _)| (*v, p) == (key.1, &key.2)).map(|(_, s)| s);
         let said = self.plan.reads.get(&key).or_else(anyone)?;
         let said = said.get(index).or(said.last())?;
-        as_outcome(said).ok()
+        Some(as_outcome(said))
     }
 
     fn no_answer(&mut self, actor: &str, info: &RequestInfo, now: Duration) -> Reply {

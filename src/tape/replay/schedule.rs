@@ -59,14 +59,14 @@ impl Core {
             let Some(index) = queue.front() else { continue };
             let item = &self.plan.items[*index];
             if item.n < barrier {
-                let at = if self.shows_future(*index) { item.at.0 + PATIENCE } else { item.at.0 };
+                let at = if self.shows_future(*index) { item.at.plus(PATIENCE).0 } else { item.at.0 };
                 out.push((item.n, at, Candidate::Item(actor.clone(), of.clone())));
             }
         }
         let next_frame = self.next_frame();
         for (index, held) in self.held.iter().enumerate() {
             if held.n <= barrier && held.n <= next_frame {
-                let at = if self.is_reconnecting(held) { held.at + PATIENCE } else { held.at };
+                let at = if self.is_reconnecting(held) { held.at.saturating_add(PATIENCE) } else { held.at };
                 out.push((held.n, at, Candidate::Held(index)));
             }
         }

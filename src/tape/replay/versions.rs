@@ -104,6 +104,9 @@ impl Fold {
         let api_version = body.get("apiVersion").and_then(Value::as_str);
         let mut present = BTreeSet::new();
         for item in body.get("items").and_then(Value::as_array).into_iter().flatten() {
+            if !item.is_object() {
+                continue;
+            }
             let mut item = item.clone();
             if let (Some(kind), Some(api_version), false) = (kind, api_version, info.metadata_only) {
                 item["kind"] = json!(kind);

@@ -140,6 +140,10 @@ impl Core {
         let Some(key) = key.or_else(|| attempt.info.key()) else {
             return Failure::not_found(&attempt.info).to_response();
         };
+        if let Some(write) = last.filter(|_| key.name.is_empty()) {
+            let taped = self.taped_response(write);
+            return taped.unwrap_or_else(|_| Failure::not_found(&attempt.info).to_response());
+        }
         let named = crate::wire::RequestInfo { name: Some(key.name.clone()), ..attempt.info.clone() };
         match (attempt.info.verb, self.answer(&attempt.actor, &key)) {
             (Verb::Create, Some(_)) => Failure::already_exists(&attempt.info, &key.name).to_response(),
@@ -187,7 +191,12 @@ impl Core {
         };
         let key = ObjectKey::new(resource, attempt.info.namespace.as_deref(), &name);
         let mut event = self.events.get(&key).cloned().unwrap_or_else(|| json!({}));
-        json_patch::merge(&mut event, &attempt.body);
+        if attempt.body.is_object() {
+            json_patch::merge(&mut event, &attempt.body);
+        }
+        if !event["metadata"].is_object() {
+            event["metadata"] = json!({ "name": name });
+        }
         event["metadata"]["namespace"] = json!(attempt.info.namespace);
         event["metadata"]["resourceVersion"] = json!((now.as_millis() + 1).to_string());
         let response = json_response(&event);

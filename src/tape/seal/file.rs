@@ -99,16 +99,22 @@ impl Tape {
     /// A copy without what is never kept. Tapes that were not recorded here are scrubbed here.
     fn prepared(&self, options: &SealOptions) -> Tape {
         let mut tape = self.clone();
-        let mut scrubber = Scrubber::new();
-        for event in &mut tape.events {
-            if !options.managed_fields {
-                drop_managed_fields(&mut event.event);
-            }
-            let step = Event::Step { step: String::new(), of: String::new() };
-            let whole = std::mem::replace(&mut event.event, step);
-            event.event = scrubber.clean(whole).into_inner();
+        if !options.managed_fields {
+            tape.events.iter_mut().for_each(|event| drop_managed_fields(&mut event.event));
         }
+        // Twice with one scrubber: a value may turn up before it is known to be a secret.
+        let mut scrubber = Scrubber::new();
+        scrub(&mut tape, &mut scrubber);
+        scrub(&mut tape, &mut scrubber);
         tape
+    }
+}
+
+fn scrub(tape: &mut Tape, scrubber: &mut Scrubber) {
+    for event in &mut tape.events {
+        let step = Event::Step { step: String::new(), of: String::new() };
+        let whole = std::mem::replace(&mut event.event, step);
+        event.event = scrubber.clean(whole).into_inner();
     }
 }
 
