@@ -23,7 +23,10 @@ const MAY: &[(&str, &[&str])] = &[
     ("sim", &["wire", "entropy", "history"]),
     ("tape", &["wire", "entropy", "scrub", "history"]),
     ("gather", &["wire", "entropy", "scrub"]),
-    ("harness", &["wire", "entropy", "scrub", "history", "runtime", "fault", "cluster", "serve", "sim", "tape"]),
+    (
+        "harness",
+        &["wire", "entropy", "scrub", "history", "runtime", "fault", "cluster", "serve", "sim", "tape"],
+    ),
     ("snapshot", &["wire", "entropy", "scrub", "tape", "gather", "harness"]),
     ("report", &["wire", "entropy", "tape"]),
     ("explore", &["wire", "entropy", "fault", "sim", "tape", "gather", "harness"]),
