@@ -58,7 +58,8 @@ fn an_operators_error_fails_the_scenario() {
 fn a_panic_is_not_lost_by_a_kill() {
     let result = std::panic::catch_unwind(|| {
         kubetape::try_run(options("panic"), |world| async move {
-            let operator = world.run_as("echo", |_: Client| async { assert!(std::env::args().len() == 0, "mine") });
+            let operator =
+                world.run_as("echo", |_: Client| async { assert!(std::env::args().len() == 0, "mine") });
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             operator.kill().await;
         })

@@ -220,12 +220,14 @@ pub fn deployment(echo: &Echo) -> Deployment {
             owner_references: echo.controller_owner_ref(&()).map(|owner| vec![owner]),
             ..ObjectMeta::default()
         },
-        spec: Some(DeploymentSpec {
+        // `Some` up to the types of Kubernetes 1.36, the spec itself from then on.
+        spec: DeploymentSpec {
             replicas: Some(echo.spec.replicas),
             selector: LabelSelector { match_labels: Some(labels.into()), ..LabelSelector::default() },
             template,
             ..DeploymentSpec::default()
-        }),
+        }
+        .into(),
         status: None,
     }
 }

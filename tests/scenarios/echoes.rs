@@ -67,18 +67,20 @@ pub fn ready(replicas: i32) -> impl Fn(Option<&Echo>) -> bool + Send {
 }
 
 fn replicas(replicas: i32) -> impl Fn(Option<&Deployment>) -> bool + Send {
-    move |deployment| {
-        let spec = deployment.and_then(|deployment| deployment.spec.as_ref());
-        spec.is_some_and(|spec| spec.replicas == Some(replicas))
-    }
+    move |deployment| field(deployment, "/spec/replicas") == json!(replicas)
 }
 
 fn runs(image: &'static str) -> impl Fn(Option<&Deployment>) -> bool + Send {
     move |deployment| {
-        let pod = deployment.and_then(|d| d.spec.as_ref()?.template.spec.as_ref());
-        let found = pod.and_then(|pod| pod.containers.first()?.image.as_deref());
-        found.is_some_and(|found| found.starts_with(image))
+        let found = field(deployment, "/spec/template/spec/containers/0/image");
+        found.as_str().is_some_and(|found| found.starts_with(image))
     }
+}
+
+/// A field by its path, because newer types have fewer `Option`s on the way.
+fn field(deployment: Option<&Deployment>, path: &str) -> serde_json::Value {
+    let object = deployment.and_then(|deployment| serde_json::to_value(deployment).ok());
+    object.and_then(|object| object.pointer(path).cloned()).unwrap_or_default()
 }
 
 fn image(image: &str) -> serde_json::Value {
