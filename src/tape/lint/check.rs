@@ -68,6 +68,10 @@ pub fn lint(path: impl AsRef<Path>, options: &LintOptions) -> Result<Vec<Finding
                     });
                 }
             }
+            Ok(Record::End { end, .. }) if end != "ok" => {
+                let text = format!("its recording ended early: {end}");
+                findings.push(Finding { code: "K008", line, n: 0, text, next: RECORD });
+            }
             Ok(record) => findings.extend(secrets(&record, line)),
             Err(error) => {
                 broken = true;
@@ -161,6 +165,10 @@ mod tests {
             codes(&tape.to_sealed(&SealOptions { compact: true, ..SealOptions::default() }), &none),
             [" K004 not in canonical form"]
         );
+        tape.end = "cut off".to_owned();
+        let ended = codes(&tape.to_sealed(&SealOptions::default()), &none);
+        assert!(ended[0].ends_with("K008 its recording ended early: cut off"), "{ended:?}");
+        tape.end = "ok".to_owned();
         tape.header.source = "sim".to_owned();
         tape.header.base = "2020-01-02T03:04:05Z".to_owned();
         let day = Duration::from_secs(86_400);
