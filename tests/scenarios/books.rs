@@ -19,8 +19,9 @@ where
     world.settle().await;
 }
 
-/// While nobody can watch, a book is deleted and another added; the informer lists again and finds out.
-pub async fn relist<F, Fut>(world: World, run: F)
+/// While nobody can watch, a book is deleted and another added; the informer lists again and finds out, which
+/// `heard` waits for: it backs off first, and nothing on the cluster tells for how long.
+pub async fn relist<F, Fut>(world: World, run: F, heard: impl Future<Output = ()>)
 where
     F: Fn(Client) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
@@ -33,6 +34,7 @@ where
     world.create(Book::new("walden", BookSpec { title: "Walden".into(), authors: None })).await;
     world.settle().await;
     world.patch::<Book>("walden", json!({"spec": {"authors": ["Henry David Thoreau"]}})).await;
+    heard.await;
     world.settle().await;
 }
 
