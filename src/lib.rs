@@ -39,6 +39,7 @@
 //! |---|---|---|
 //! | 5 | `snapshot` | what a cluster holds and what an operator did, as text for insta |
 //! | 4 | [`harness`] | where tests enter: scenarios, worlds, operators, the environment |
+//! | 3 | [`sim`] | an API server in the process |
 //! | 3 | [`tape`] | recordings: written, sealed, read, compared, linted, played |
 //! | 2 | [`scrub`] | secrets and noise, out of what is written down |
 //! | 2 | [`history`] | what a cluster said over time: versions, cursors, pages |
@@ -53,6 +54,7 @@ pub mod harness;
 pub mod history;
 pub mod runtime;
 pub mod scrub;
+pub mod sim;
 #[cfg(feature = "insta")]
 pub mod snapshot;
 pub mod tape;
