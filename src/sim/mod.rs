@@ -4,3 +4,4 @@
 //! tape; time and chance come from `entropy`.
 
 pub mod merge;
+pub mod schema;

@@ -19,24 +19,32 @@ pub fn json_patch(document: Value, patch: &Value) -> Result<Value, Error> {
 }
 
 fn operations(patch: &Value) -> Result<Vec<&Map<String, Value>>, Error> {
-    let refuse = |what: &str, of: &str| {
-        let text = format!("error decoding patch: json: cannot unmarshal {what} into Go value of type {of}");
-        Error::BadRequest(text)
+    let refuse = |value: &Value, of: &str| {
+        let kind = go_kind(value);
+        Error::BadRequest(format!("error decoding patch: json: cannot unmarshal {kind} into Go {of}"))
     };
     let list = match patch {
         Value::Array(list) => list,
         Value::Null => return Ok(Vec::new()),
-        other => return Err(refuse(go_kind(other), "[]handlers.jsonPatchOp")),
+        other => return Err(refuse(other, "value of type []handlers.jsonPatchOp")),
     };
     if list.len() > OPERATIONS {
         return Err(Error::TooManyOperations(list.len()));
     }
-    let object = |operation: &Value| Err(refuse(go_kind(operation), "handlers.jsonPatchOp"));
-    list.iter().map(|operation| operation.as_object().map_or_else(|| object(operation), Ok)).collect()
+    for (key, value) in list.iter().filter_map(Value::as_object).flatten() {
+        if ["op", "path", "from"].contains(&key.as_str()) && !value.is_string() && !value.is_null() {
+            return Err(refuse(value, &format!("struct field jsonPatchOp.{key} of type string")));
+        }
+    }
+    let operation = |operation: &Value| match operation {
+        Value::Null => Err(Error::DoesNotFit),
+        other => Err(refuse(other, "value of type handlers.jsonPatchOp")),
+    };
+    list.iter().map(|value| value.as_object().map_or_else(|| operation(value), Ok)).collect()
 }
 
 /// What Go's decoder calls a JSON value.
-fn go_kind(value: &Value) -> &'static str {
+pub(super) fn go_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -219,6 +227,10 @@ mod tests {
             "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
         );
         assert_eq!(text(json!([{"op": "grow", "path": "/a"}])), Error::DoesNotFit.to_string());
+        assert_eq!(text(json!([null])), Error::DoesNotFit.to_string());
+        assert!(
+            text(json!([{"op": 1}])).ends_with("number into Go struct field jsonPatchOp.op of type string")
+        );
         assert!(text(Value::Array(vec![json!({}); 10_001])).ends_with("is 10000, got 10001"));
     }
 }

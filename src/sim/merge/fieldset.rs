@@ -1,0 +1,257 @@
+use super::path::Element;
+use crate::sim::schema::{ListType, Schema};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// A set of paths to fields. No entry is empty: it is in the set itself, or something below it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldSet(BTreeMap<Element, Entry>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Entry {
+    member: bool,
+    below: FieldSet,
+}
+
+impl Entry {
+    fn kept(self) -> Option<Self> {
+        (self.member || !self.below.is_empty()).then_some(self)
+    }
+}
+
+impl FieldSet {
+    /// Whether no path is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds one path; the path to the whole object is none.
+    pub fn insert(&mut self, path: &[Element]) {
+        let Some((first, rest)) = path.split_first() else { return };
+        let entry = self.0.entry(first.clone()).or_default();
+        if rest.is_empty() {
+            entry.member = true;
+        } else {
+            entry.below.insert(rest);
+        }
+    }
+
+    /// The set of some paths, spelled `a.b.c`.
+    pub fn of_fields(paths: &[&str]) -> Self {
+        let mut set = Self::default();
+        for path in paths {
+            set.insert(&path.split('.').map(Element::field).collect::<Vec<_>>());
+        }
+        set
+    }
+
+    /// Whether the element itself is in the set.
+    pub fn has(&self, element: &Element) -> bool {
+        self.0.get(element).is_some_and(|entry| entry.member)
+    }
+
+    /// What the set says below an element.
+    pub fn below(&self, element: &Element) -> Option<&Self> {
+        self.0.get(element).map(|entry| &entry.below).filter(|below| !below.is_empty())
+    }
+
+    /// What is in one of both.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = self.0.clone();
+        for (element, entry) in &other.0 {
+            let mine = all.entry(element.clone()).or_default();
+            mine.member |= entry.member;
+            mine.below = mine.below.union(&entry.below);
+        }
+        Self(all)
+    }
+
+    fn zip(&self, other: &Self, with: impl Fn(&Entry, &Entry) -> Entry) -> Self {
+        let none = Entry::default();
+        let entries = self.0.iter().filter_map(|(element, entry)| {
+            Some((element.clone(), with(entry, other.0.get(element).unwrap_or(&none)).kept()?))
+        });
+        Self(entries.collect())
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.zip(other, |mine, theirs| Entry {
+            member: mine.member && theirs.member,
+            below: mine.below.intersection(&theirs.below),
+        })
+    }
+
+    /// What is not in the other; what is below a path of the other stays.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        self.zip(other, |mine, theirs| Entry {
+            member: mine.member && !theirs.member,
+            below: mine.below.difference(&theirs.below),
+        })
+    }
+
+    /// What is neither in the other nor below a path of it.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        self.zip(other, |mine, theirs| match theirs.member {
+            true => Entry::default(),
+            false => Entry { member: mine.member, below: mine.below.without(&theirs.below) },
+        })
+    }
+
+    /// All paths, in order.
+    pub fn paths(&self) -> Vec<Vec<Element>> {
+        let mut all = Vec::new();
+        for (element, entry) in &self.0 {
+            all.extend(entry.member.then(|| vec![element.clone()]));
+            let below = entry.below.paths().into_iter();
+            all.extend(below.map(|path| [vec![element.clone()], path].concat()));
+        }
+        all
+    }
+
+    /// The set with every named field in it that has something below: removing what is below must not leave
+    /// the field behind.
+    #[must_use]
+    pub(super) fn with_named_fields(&self, schema: Option<&Schema>) -> Self {
+        let entries = self.0.iter().map(|(element, entry)| {
+            let named =
+                matches!(element, Element::Field(name) if schema.is_some_and(|s| s.field(name).is_some()));
+            let below = entry.below.with_named_fields(child(schema, element));
+            (element.clone(), Entry { member: entry.member || named, below })
+        });
+        Self(entries.collect())
+    }
+
+    /// The set after its schema changed: what is applied as a whole now has nothing below.
+    #[must_use]
+    pub(super) fn fitted(&self, schema: Option<&Schema>) -> Self {
+        let entries = self.0.iter().map(|(element, entry)| {
+            let inner = child(schema, element);
+            let whole = inner.is_some_and(|schema| is_whole(schema));
+            let entry = match whole && !entry.below.is_empty() {
+                true => Entry { member: true, below: Self::default() },
+                false => Entry { member: entry.member, below: entry.below.fitted(inner) },
+            };
+            (element.clone(), entry)
+        });
+        Self(entries.collect())
+    }
+
+    /// The set as FieldsV1.
+    pub fn encode(&self) -> Value {
+        let entries = self.0.iter().map(|(element, entry)| {
+            let mut inner = entry.below.encode();
+            if entry.member && !entry.below.is_empty() {
+                inner["."] = json!({});
+            }
+            (element.encode(), inner)
+        });
+        Value::Object(entries.collect())
+    }
+
+    /// The set that FieldsV1 spells; `None` when it is malformed.
+    pub fn decode(fields: &Value) -> Option<Self> {
+        let mut set = Self::default();
+        for (text, inner) in fields.as_object()?.iter().filter(|(text, _)| *text != ".") {
+            let inner: &Map<_, _> = inner.as_object()?;
+            let member = inner.is_empty() || inner.contains_key(".");
+            let below = Self::decode(&Value::Object(inner.clone()))?;
+            set.0.insert(Element::decode(text)?, Entry { member, below });
+        }
+        Some(set)
+    }
+}
+
+/// The schema below an element; `None` where nothing is said.
+pub(super) fn child<'a>(schema: Option<&'a Schema>, element: &Element) -> Option<&'a Schema> {
+    match element {
+        Element::Field(name) => schema?.member(name),
+        _ => schema?.item(),
+    }
+}
+
+/// Whether a list or a map is applied as a whole.
+fn is_whole(schema: &Schema) -> bool {
+    let list = schema.item().is_some() && schema.list_type().is_none();
+    list || schema.is_atomic()
+}
+
+/// How an item of a list is told from the others, for lists that are not applied as a whole.
+pub(super) fn element_of(item: &Value, schema: &Schema, list: &ListType) -> Result<Element, String> {
+    let ListType::Map(keys) = list else {
+        return match item {
+            Value::Null => {
+                Err("associative list without keys has an element that's an explicit null".to_owned())
+            }
+            _ => Ok(Element::Value(literal_of(item))),
+        };
+    };
+    let Value::Object(members) = item else {
+        return Err(match item {
+            Value::Null => "associative list with keys may not have a null element".to_owned(),
+            _ => "associative list with keys may not have non-map elements".to_owned(),
+        });
+    };
+    let default = |key: &String| schema.item().and_then(|item| item.field(key)?.default.as_ref());
+    let pairs = keys.iter().filter_map(|key| {
+        let value = members.get(key).or_else(|| default(key))?;
+        Some((key.clone(), literal_of(value)))
+    });
+    let key: BTreeMap<_, _> = pairs.collect();
+    if key.is_empty() {
+        let names: Vec<_> = keys.iter().map(|key| format!("{key:?}")).collect();
+        return Err(format!(
+            "associative list with keys has an element that omits all key fields [{}] \
+             (and doesn't have default values for any key fields)",
+            names.join(" ")
+        ));
+    }
+    Ok(Element::Key(key))
+}
+
+fn literal_of(value: &Value) -> String {
+    super::path::literal(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(fields: Value) -> FieldSet {
+        FieldSet::decode(&fields).unwrap()
+    }
+
+    #[test]
+    fn fields_v1_comes_back_as_it_was() {
+        let fields = json!({
+            "f:metadata": {"f:finalizers": {".": {}, "v:\"x/y\"": {}}},
+            "f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:port": {}}}},
+        });
+        assert_eq!(set(fields.clone()).encode(), fields);
+        assert_eq!(FieldSet::decode(&json!({"spec": {}})), None);
+        assert_eq!(FieldSet::decode(&json!({"f:spec": 1})), None);
+    }
+
+    #[test]
+    fn paths_read_as_conflicts_name_them() {
+        let fields = json!({"f:a": {"k:{\"n\":\"x\",\"p\":80}": {"f:b": {}}, "v:\"s\"": {}, "i:2": {}}});
+        let paths = set(fields).paths();
+        let texts: Vec<String> =
+            paths.iter().map(|path| path.iter().map(Element::to_string).collect()).collect();
+        assert_eq!(texts, [".a[n=\"x\",p=80].b", ".a[=\"s\"]", ".a[2]"]);
+    }
+
+    #[test]
+    fn sets_are_added_and_taken_away() {
+        let left = set(json!({"f:a": {".": {}, "f:b": {}, "f:c": {}}}));
+        let right = set(json!({"f:a": {".": {}, "f:b": {}}, "f:d": {}}));
+        assert_eq!(left.difference(&right).encode(), json!({"f:a": {"f:c": {}}}));
+        assert_eq!(left.without(&right).encode(), json!({}));
+        assert_eq!(left.intersection(&right).encode(), json!({"f:a": {".": {}, "f:b": {}}}));
+        assert_eq!(left.union(&right).encode(), json!({"f:a": {".": {}, "f:b": {}, "f:c": {}}, "f:d": {}}));
+    }
+}

@@ -1,0 +1,13 @@
+//! What an object of a type may be, for built-in types and custom resources alike.
+//!
+//! In come schemas and objects; out come objects with defaults and without what their type does not know, and
+//! errors with the server's texts. Plain functions: this room stores nothing and knows no request.
+
+mod checks;
+mod definitions;
+mod model;
+mod zero;
+
+pub use checks::{Checks, Rule};
+pub use definitions::Definitions;
+pub use model::{Kind, ListType, Schema, Strategy, Zero};
