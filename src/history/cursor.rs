@@ -1,7 +1,10 @@
 use super::{History, Scope, log::Change, metadata_of};
 use crate::wire::{EventType, Failure, Frame, ObjectKey};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
+
+/// What happened to an object, and the object.
+pub type Event = (EventType, Arc<Value>);
 
 /// Where a watch starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +63,9 @@ impl Cursor {
     /// 410 `Expired` when the versions that follow are compacted.
     pub fn read(&mut self, history: &History, until: u64) -> Result<Vec<Frame>, Failure> {
         let mut frames: Vec<Frame> = self.initial.drain(..).collect();
-        let Some(log) = history.log(&self.scope.resource) else { return Ok(frames) };
-        if self.after < log.compacted {
-            let message = format!("too old resource version: {} ({})", self.after, log.compacted);
-            return Err(Failure::expired(message));
-        }
-        for ((rv, key), change) in log.between(self.after, until) {
-            frames.extend(self.frame(key, *rv, change));
-        }
-        self.after = self.after.max(until.min(log.newest));
+        let events = history.events(&self.scope, self.after, until)?;
+        frames.extend(events.iter().map(|(event, object)| Frame { event: *event, object: self.view(object) }));
+        self.after = self.after.max(until.min(history.revision(&self.scope.resource)));
         Ok(frames)
     }
 
@@ -93,30 +90,46 @@ impl Cursor {
             .collect()
     }
 
-    /// A change that makes an object enter or leave the selection is an `ADDED` or a `DELETED`.
-    fn frame(&self, key: &ObjectKey, rv: u64, change: &Change) -> Option<Frame> {
-        if !self.scope.covers(key) {
-            return None;
-        }
-        let before = change.previous.as_ref().is_some_and(|object| self.scope.selects(object));
-        let after = !change.deleted && self.scope.selects(&change.object);
-        let event = match (before, after) {
-            (false, true) => EventType::Added,
-            (true, true) => EventType::Modified,
-            (true, false) => EventType::Deleted,
-            (false, false) => return None,
-        };
-        let object = match (&change.previous, event, change.deleted) {
-            // The server sends the last selected state with the version of the change.
-            (Some(previous), EventType::Deleted, false) => at_version(previous, rv),
-            _ => (*change.object).clone(),
-        };
-        Some(Frame { event, object: self.view(&object) })
-    }
-
     fn view(&self, object: &Value) -> Value {
         if self.metadata_only { metadata_of(object) } else { object.clone() }
     }
+}
+
+impl History {
+    /// What a watch of `scope` says about the versions after `after` up to and with `until`.
+    ///
+    /// # Errors
+    /// 410 `Expired` when the versions that follow `after` are compacted.
+    pub fn events(&self, scope: &Scope, after: u64, until: u64) -> Result<Vec<Event>, Failure> {
+        let Some(log) = self.log(&scope.resource) else { return Ok(Vec::new()) };
+        if after < log.compacted {
+            let message = format!("too old resource version: {after} ({})", log.compacted);
+            return Err(Failure::expired(message));
+        }
+        let changes = log.between(after, until);
+        Ok(changes.filter_map(|((rv, key), change)| event(scope, key, *rv, change)).collect())
+    }
+}
+
+/// A change that makes an object enter or leave the selection is an `ADDED` or a `DELETED`.
+fn event(scope: &Scope, key: &ObjectKey, rv: u64, change: &Change) -> Option<Event> {
+    if !scope.covers(key) {
+        return None;
+    }
+    let before = change.previous.as_ref().is_some_and(|object| scope.selects(object));
+    let after = !change.deleted && scope.selects(&change.object);
+    let event = match (before, after) {
+        (false, true) => EventType::Added,
+        (true, true) => EventType::Modified,
+        (true, false) => EventType::Deleted,
+        (false, false) => return None,
+    };
+    let object = match (&change.previous, event, change.deleted) {
+        // The server sends the last selected state with the version of the change.
+        (Some(previous), EventType::Deleted, false) => Arc::new(at_version(previous, rv)),
+        _ => change.object.clone(),
+    };
+    Some((event, object))
 }
 
 fn at_version(object: &Value, rv: u64) -> Value {
@@ -129,7 +142,6 @@ fn at_version(object: &Value, rv: u64) -> Value {
 mod tests {
     use super::*;
     use crate::wire::{FieldSelector, LabelSelector, Resource};
-    use std::sync::Arc;
 
     fn pods() -> Resource {
         Resource { group: String::new(), version: "v1".into(), plural: "pods".into() }

@@ -8,9 +8,9 @@ mod cursor;
 mod log;
 mod page;
 
-pub use cursor::{Cursor, Start};
+pub use cursor::{Cursor, Event, Start};
 pub use log::{Current, History};
-pub use page::{Page, PageError};
+pub use page::{Page, PageError, Slice};
 
 use crate::wire::{FieldSelector, LabelSelector, ObjectKey, RequestInfo, Resource, SelectorError};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-use super::{History, Scope};
+use super::{History, Scope, log::Log};
 use crate::wire::{Failure, ObjectKey};
 use serde_json::Value;
 use std::{collections::BTreeMap, ops::Bound, sync::Arc};
@@ -49,40 +49,82 @@ impl History {
             None => (newest, None),
             Some(token) => parse(token, scope).map(|(rv, key)| (rv, Some(key)))?,
         };
-        let state = self.state_at(scope, rv)?;
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = state.range((start, Bound::Unbounded)).filter(|(_, object)| scope.selects(object));
-        let wanted = if limit == 0 { usize::MAX } else { limit };
-        let taken: Vec<_> = rest.by_ref().take(wanted).collect();
-        let remaining = rest.count();
-        let last = taken.last().map(|(key, _)| (*key).clone());
+        let Slice { items, last, remaining } = self.slice(scope, rv, after.as_ref(), limit)?;
         let next = last.filter(|_| remaining > 0).map(|key| write(rv, &key));
-        let items = taken.into_iter().map(|(_, object)| object.clone()).collect();
         Ok(Page { rv, items, next, remaining })
     }
 
-    fn state_at(&self, scope: &Scope, rv: u64) -> Result<BTreeMap<ObjectKey, Arc<Value>>, PageError> {
-        let Some(log) = self.log(&scope.resource) else { return Ok(BTreeMap::new()) };
-        let mut state: BTreeMap<_, _> = log
-            .live
-            .iter()
-            .filter(|(key, _)| scope.covers(key))
-            .map(|(key, current)| (key.clone(), current.object.clone()))
-            .collect();
+    /// The objects of a scope as they were at `rv`, from behind `after` on, at most `limit` when it is not 0.
+    ///
+    /// # Errors
+    /// When the revision is compacted.
+    pub fn slice(
+        &self,
+        scope: &Scope,
+        rv: u64,
+        after: Option<&ObjectKey>,
+        limit: usize,
+    ) -> Result<Slice, PageError> {
+        let Some(log) = self.log(&scope.resource) else { return Ok(Slice::default()) };
+        let first = ObjectKey::new(&scope.resource, scope.namespace.as_deref(), "");
+        let start = after.map_or(Bound::Included(&first), Bound::Excluded);
         if rv >= log.newest {
-            return Ok(state);
+            let live = log.live.range((start, Bound::Unbounded));
+            return Ok(cut(scope, limit, live.map(|(key, current)| (key, &current.object))));
         }
         if rv < log.compacted {
             return Err(PageError::Expired);
         }
-        let later: Vec<_> = log.between(rv, u64::MAX).filter(|((_, key), _)| scope.covers(key)).collect();
+        let state = log.state_at(scope, rv);
+        Ok(cut(scope, limit, state.range((start, Bound::Unbounded))))
+    }
+}
+
+/// Part of a list.
+#[derive(Debug, Default)]
+pub struct Slice {
+    /// The objects.
+    pub items: Vec<Arc<Value>>,
+    /// The key of the last one.
+    pub last: Option<ObjectKey>,
+    /// How many objects follow.
+    pub remaining: usize,
+}
+
+fn cut<'a>(
+    scope: &Scope,
+    limit: usize,
+    objects: impl Iterator<Item = (&'a ObjectKey, &'a Arc<Value>)>,
+) -> Slice {
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    // Keys are in order of namespaces: behind the last one of the scope there is nothing to find.
+    let covered = objects.take_while(|(key, _)| scope.covers(key));
+    let mut rest = covered.filter(|(_, object)| scope.selects(object));
+    let mut slice = Slice::default();
+    for (key, object) in rest.by_ref() {
+        slice.items.push(object.clone());
+        if slice.items.len() == limit {
+            slice.last = Some(key.clone());
+            break;
+        }
+    }
+    slice.remaining = rest.count();
+    slice
+}
+
+impl Log {
+    fn state_at(&self, scope: &Scope, rv: u64) -> BTreeMap<ObjectKey, Arc<Value>> {
+        let covered = self.live.iter().filter(|(key, _)| scope.covers(key));
+        let mut state: BTreeMap<_, _> =
+            covered.map(|(key, current)| (key.clone(), current.object.clone())).collect();
+        let later: Vec<_> = self.between(rv, u64::MAX).filter(|((_, key), _)| scope.covers(key)).collect();
         for ((_, key), change) in later.into_iter().rev() {
             match &change.previous {
                 Some(previous) => state.insert(key.clone(), previous.clone()),
                 None => state.remove(key),
             };
         }
-        Ok(state)
+        state
     }
 }
 

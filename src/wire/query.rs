@@ -19,9 +19,14 @@ impl Query {
         self.0.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
-    /// Whether `key` says `true` or `1`, as the API server reads booleans.
+    /// Whether `key` is set, as the API server reads booleans: anything but `0` and `false`, even nothing.
     pub fn is_true(&self, key: &str) -> bool {
-        matches!(self.get(key), Some("true" | "1" | "True" | "TRUE" | "t" | "T"))
+        self.get(key).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+
+    /// All values of `key`, in order.
+    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
     /// All pairs in order.
@@ -86,6 +91,8 @@ mod tests {
             Query::parse("&fieldSelector=metadata.name%3Da&labelSelector=a%3Db%2Cc+in+%28d%29&limit=10&x");
         assert_eq!(query.get("labelSelector"), Some("a=b,c in (d)"));
         assert_eq!(query.get("x"), Some(""));
+        assert!(query.is_true("x") && query.is_true("limit") && !query.is_true("y"));
+        assert!(!Query::parse("x=False").is_true("x") && !Query::parse("x=0").is_true("x"));
         assert_eq!(Query::parse(&query.to_string()), query);
     }
 
