@@ -19,6 +19,42 @@ pub fn instant() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+/// Seeded dice: the same seed gives the same ids, on every machine.
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Letters of generated names: no vowels, so no words.
+    const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+    /// Dice of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number (splitmix64).
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A version 4 UUID.
+    pub fn uuid(&mut self) -> String {
+        let (high, low) = (self.roll(), self.roll());
+        let (time, mid, version) = (high >> 32, (high >> 16) & 0xffff, (high & 0x0fff) | 0x4000);
+        let (variant, node) = ((low >> 48) & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
+        format!("{time:08x}-{mid:04x}-{version:04x}-{variant:04x}-{node:012x}")
+    }
+
+    /// The end of a generated name, `count` letters long.
+    pub fn letters(&mut self, count: usize) -> String {
+        let letter = |number: u64| char::from(Self::LETTERS[(number % 27) as usize]);
+        (0..count).map(|_| letter(self.roll())).collect()
+    }
+}
+
 /// Time since the start of a tape, exact to the nanosecond, written as seconds: `12.000345678s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(pub Duration);
@@ -79,6 +115,15 @@ impl<'de> Deserialize<'de> for Offset {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_ids_again() {
+        let (mut one, mut two, mut other) = (Dice::new(7), Dice::new(7), Dice::new(8));
+        let id = one.uuid();
+        assert_eq!((&id, one.letters(5)), (&two.uuid(), two.letters(5)));
+        assert_ne!(id, other.uuid());
+        assert_eq!((id.len(), &id[14..15]), (36, "4"), "{id}");
+    }
 
     #[test]
     fn offsets_are_exact_both_ways() {

@@ -54,6 +54,8 @@ pub mod harness;
 pub mod history;
 pub mod runtime;
 pub mod scrub;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod sim;
 #[cfg(feature = "insta")]
 pub mod snapshot;

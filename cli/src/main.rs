@@ -8,6 +8,7 @@ mod fmt;
 mod lint;
 mod out;
 mod show;
+mod sim;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ enum Command {
     Lint(lint::Args),
     Fmt(fmt::Args),
     Cluster(cluster::Args),
+    Sim(sim::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Lint(args) => lint::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Cluster(args) => cluster::run(args),
+        Command::Sim(args) => sim::run(args),
     };
     result.unwrap_or_else(|error| {
         out::talk(&format!("error: {error:#}"));

@@ -64,7 +64,8 @@ impl Cursor {
     pub fn read(&mut self, history: &History, until: u64) -> Result<Vec<Frame>, Failure> {
         let mut frames: Vec<Frame> = self.initial.drain(..).collect();
         let events = history.events(&self.scope, self.after, until)?;
-        frames.extend(events.iter().map(|(event, object)| Frame { event: *event, object: self.view(object) }));
+        frames
+            .extend(events.iter().map(|(event, object)| Frame { event: *event, object: self.view(object) }));
         self.after = self.after.max(until.min(history.revision(&self.scope.resource)));
         Ok(frames)
     }

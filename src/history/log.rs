@@ -39,7 +39,8 @@ impl History {
     /// Adds a version. One that is no newer than what is known of the object changes nothing.
     pub fn put(&mut self, key: &ObjectKey, rv: u64, object: Arc<Value>) {
         let log = self.log_mut(key);
-        let known = || log.live.get(key).is_some_and(|current| current.rv >= rv) || log.deleted_at(key) >= Some(rv);
+        let known =
+            || log.live.get(key).is_some_and(|current| current.rv >= rv) || log.deleted_at(key) >= Some(rv);
         if rv <= log.newest && known() {
             return;
         }

@@ -1,7 +1,19 @@
 //! An API server in the process, that a client cannot tell from a kube-apiserver.
 //!
 //! In come API requests, out come its answers and watch events. It opens no socket and no file and knows no
-//! tape; time and chance come from `entropy`.
+//! tape; time and chance come from `entropy`. What is not simulated answers 501 and says so.
 
+#![allow(unreachable_pub, reason = "the inner rooms are private to the simulator; `pub` marks their doors")]
+
+mod admission;
+mod bootstrap;
+mod crd;
+mod discovery;
 pub mod merge;
+mod refusal;
 pub mod schema;
+mod service;
+mod store;
+mod verbs;
+
+pub use service::{Options, Sim};

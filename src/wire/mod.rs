@@ -6,6 +6,7 @@
 mod body;
 mod delta;
 mod frame;
+pub(crate) mod label;
 mod query;
 mod request;
 mod resource;

@@ -50,7 +50,7 @@ impl fmt::Display for Query {
     }
 }
 
-fn decode(raw: &str) -> String {
+pub(super) fn decode(raw: &str) -> String {
     let bytes = raw.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

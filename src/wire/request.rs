@@ -182,9 +182,7 @@ impl Place {
             _ => return Self::default(),
         };
         let (namespace, rest) = match rest {
-            ["namespaces", namespace, inner @ ..] if is_inner(inner) => {
-                (Some((*namespace).to_owned()), inner)
-            }
+            ["namespaces", namespace, inner @ ..] if is_inner(inner) => (Some(decoded(namespace)), inner),
             other => (None, other),
         };
         let Some(plural) = rest.first() else { return Self::default() };
@@ -193,9 +191,18 @@ impl Place {
         Self {
             resource: Some(resource),
             namespace,
-            name: rest.get(1).map(|s| (*s).to_owned()),
+            name: rest.get(1).map(|name| decoded(name)),
             subresource: (rest.len() > 2).then(|| rest[2..].join("/")),
         }
+    }
+}
+
+/// A segment of a path without its escapes.
+fn decoded(segment: &str) -> String {
+    if segment.contains('%') {
+        super::query::decode(&segment.replace('+', "%2B"))
+    } else {
+        segment.to_owned()
     }
 }
 

@@ -1,13 +1,10 @@
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// A selector that cannot be read.
+/// A selector that cannot be read, in the words of the API server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unable to parse selector {text:?}: {why}")]
-pub struct SelectorError {
-    text: String,
-    why: &'static str,
-}
+#[error("{0}")]
+pub struct SelectorError(String);
 
 /// A parsed `labelSelector`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,44 +30,22 @@ impl LabelSelector {
     /// Reads `a=b,c in (d,e),!f,g`, the grammar of `k8s.io/apimachinery/pkg/labels`.
     ///
     /// # Errors
-    /// When a requirement has no key, or a set is not closed.
+    /// When the text is not of the grammar, or a key or value could not be that of a label.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
-        let parts = split_outside_parentheses(text);
-        let requirements = parts.iter().map(|part| Requirement::parse(part.trim(), text));
-        Ok(Self(requirements.collect::<Result<_, _>>()?))
+        Ok(Self(Reader::new(text).requirements()?))
     }
 
     /// Whether `object`'s labels satisfy every requirement.
     pub fn matches(&self, object: &Value) -> bool {
+        if self.0.is_empty() {
+            return true;
+        }
         let labels = object.pointer("/metadata/labels");
         self.0.iter().all(|r| r.matches(labels.and_then(|l| l.get(&r.key)).and_then(Value::as_str)))
     }
 }
 
 impl Requirement {
-    fn parse(part: &str, text: &str) -> Result<Self, SelectorError> {
-        let fail = |why| SelectorError { text: text.to_owned(), why };
-        let (key, test) = if let Some(key) = part.strip_prefix('!') {
-            (key, Test::Missing)
-        } else if let Some((key, set)) = word(part, " notin ") {
-            (key, Test::NotIn(members(set).ok_or_else(|| fail("a set stands in parentheses"))?))
-        } else if let Some((key, set)) = word(part, " in ") {
-            (key, Test::In(members(set).ok_or_else(|| fail("a set stands in parentheses"))?))
-        } else if let Some((key, value)) = part.split_once("!=") {
-            (key, Test::NotIn(BTreeSet::from([value.trim().to_owned()])))
-        } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-            (key, Test::In(BTreeSet::from([value.trim().to_owned()])))
-        } else if let Some((key, value)) = part.split_once('>') {
-            (key, Test::Over(value.trim().parse().map_err(|_| fail("a number follows >"))?))
-        } else if let Some((key, value)) = part.split_once('<') {
-            (key, Test::Under(value.trim().parse().map_err(|_| fail("a number follows <"))?))
-        } else {
-            (part, Test::Exists)
-        };
-        let key = key.trim().to_owned();
-        if key.is_empty() { Err(fail("a requirement has no key")) } else { Ok(Self { key, test }) }
-    }
-
     fn matches(&self, value: Option<&str>) -> bool {
         let number = || value.and_then(|v| v.parse::<i64>().ok());
         match &self.test {
@@ -84,33 +59,183 @@ impl Requirement {
     }
 }
 
-fn word<'a>(part: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
-    let at = part.find(word.trim_end()).filter(|_| part.contains('('))?;
-    let rest = &part[at + word.trim_end().len()..];
-    rest.trim_start().starts_with('(').then(|| (&part[..at], rest))
+/// The lexer and parser of label selectors: words, and the signs between them.
+struct Reader {
+    tokens: Vec<String>,
+    at: usize,
 }
 
-fn members(set: &str) -> Option<BTreeSet<String>> {
-    let inner = set.trim().strip_prefix('(')?.strip_suffix(')')?;
-    Some(inner.split(',').map(|member| member.trim().to_owned()).collect())
-}
+const OPERATORS: &str = "in, notin, =, ==, !=, gt, lt";
 
-fn split_outside_parentheses(text: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut start) = (Vec::new(), 0usize, 0);
-    for (at, letter) in text.char_indices() {
-        match letter {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(&text[start..at]);
-                start = at + 1;
+impl Reader {
+    fn new(text: &str) -> Self {
+        let mut tokens = Vec::new();
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            let mut token = String::from(letter);
+            match letter {
+                ' ' | '\t' | '\r' | '\n' => continue,
+                '=' | '!' => {
+                    if letters.next_if_eq(&'=').is_some() {
+                        token.push('=');
+                    }
+                }
+                sign if is_sign(sign) => {}
+                _ => {
+                    while let Some(next) = letters.next_if(|next| !is_sign(*next) && !next.is_whitespace()) {
+                        token.push(next);
+                    }
+                }
             }
-            _ => {}
+            tokens.push(token);
+        }
+        Self { tokens, at: 0 }
+    }
+
+    fn peek(&self) -> &str {
+        self.tokens.get(self.at).map_or("", String::as_str)
+    }
+
+    fn next(&mut self) -> String {
+        let token = self.peek().to_owned();
+        self.at += 1;
+        token
+    }
+
+    fn requirements(mut self) -> Result<Vec<Requirement>, SelectorError> {
+        let mut found = Vec::new();
+        if self.tokens.is_empty() {
+            return Ok(found);
+        }
+        loop {
+            let token = self.peek().to_owned();
+            if token != "!" && !is_word(&token) {
+                let message = format!("found '{token}', expected: !, identifier, or 'end of string'");
+                return Err(SelectorError(message));
+            }
+            let requirement = self
+                .requirement()
+                .map_err(|error| SelectorError(format!("unable to parse requirement: {error}")))?;
+            found.push(requirement);
+            match self.next().as_str() {
+                "" => return Ok(found),
+                "," => {
+                    let after = self.peek();
+                    if after != "!" && !is_word(after) {
+                        let message = format!("found '{after}', expected: identifier after ','");
+                        return Err(SelectorError(message));
+                    }
+                }
+                other => {
+                    let message = format!("found '{other}', expected: ',' or 'end of string'");
+                    return Err(SelectorError(message));
+                }
+            }
         }
     }
-    parts.push(&text[start..]);
-    parts.retain(|part| !part.trim().is_empty());
-    parts
+
+    fn requirement(&mut self) -> Result<Requirement, SelectorError> {
+        let missing = self.peek() == "!";
+        if missing {
+            self.at += 1;
+        }
+        let key = self.next();
+        if !is_word(&key) {
+            return Err(SelectorError(format!("found '{key}', expected: identifier")));
+        }
+        check(super::label::key_error(&key), "", &key)?;
+        if missing {
+            return Ok(Requirement { key, test: Test::Missing });
+        }
+        let test = match self.peek().to_owned().as_str() {
+            "" | "," => Test::Exists,
+            operator => {
+                self.at += 1;
+                self.test(&key, operator)?
+            }
+        };
+        Ok(Requirement { key, test })
+    }
+
+    fn test(&mut self, key: &str, operator: &str) -> Result<Test, SelectorError> {
+        match operator {
+            "in" => Ok(Test::In(self.set(key)?)),
+            "notin" => Ok(Test::NotIn(self.set(key)?)),
+            "=" | "==" => Ok(Test::In(BTreeSet::from([self.value(key)?]))),
+            "!=" => Ok(Test::NotIn(BTreeSet::from([self.value(key)?]))),
+            ">" | "<" => {
+                let value = self.value(key)?;
+                let number = value.parse().map_err(|_| {
+                    let why = "for 'Gt', 'Lt' operators, the value must be an integer";
+                    SelectorError(format!("values[0][{key}]: Invalid value: {value:?}: {why}"))
+                })?;
+                Ok(if operator == ">" { Test::Over(number) } else { Test::Under(number) })
+            }
+            other => Err(SelectorError(format!("found '{other}', expected: {OPERATORS}"))),
+        }
+    }
+
+    /// One value; nothing at all is the empty string.
+    fn value(&mut self, key: &str) -> Result<String, SelectorError> {
+        let token = self.peek().to_owned();
+        if token.is_empty() || token == "," {
+            return Ok(String::new());
+        }
+        if !is_word(&token) {
+            return Err(SelectorError(format!("found '{token}', expected: identifier")));
+        }
+        self.at += 1;
+        check(super::label::value_error(&token), &format!("values[0][{key}]"), &token)?;
+        Ok(token)
+    }
+
+    fn set(&mut self, key: &str) -> Result<BTreeSet<String>, SelectorError> {
+        let open = self.next();
+        if open != "(" {
+            return Err(SelectorError(format!("found '{open}' expected: '('")));
+        }
+        let mut values = BTreeSet::new();
+        loop {
+            let token = self.next();
+            match token.as_str() {
+                ")" => {
+                    if values.is_empty() {
+                        values.insert(String::new());
+                    }
+                    return Ok(values);
+                }
+                "," => {
+                    if matches!(self.peek(), "," | ")") {
+                        values.insert(String::new());
+                    }
+                }
+                word if is_word(word) => {
+                    let field = format!("values[{}][{key}]", values.len());
+                    check(super::label::value_error(word), &field, word)?;
+                    values.insert(token);
+                }
+                other => {
+                    return Err(SelectorError(format!("found '{other}', expected: ',', ')' or identifier")));
+                }
+            }
+        }
+    }
+}
+
+fn check(error: Option<String>, field: &str, value: &str) -> Result<(), SelectorError> {
+    let field = if field.is_empty() { "<nil>" } else { field };
+    match error {
+        None => Ok(()),
+        Some(why) => Err(SelectorError(format!("{field}: Invalid value: {value:?}: {why}"))),
+    }
+}
+
+fn is_sign(letter: char) -> bool {
+    matches!(letter, '=' | '!' | '(' | ')' | ',' | '<' | '>')
+}
+
+fn is_word(token: &str) -> bool {
+    token.chars().next().is_some_and(|first| !is_sign(first))
 }
 
 /// A parsed `fieldSelector`: conjunctions of `path=value` and `path!=value`.
@@ -118,28 +243,81 @@ fn split_outside_parentheses(text: &str) -> Vec<&str> {
 pub struct FieldSelector(Vec<(String, bool, String)>);
 
 impl FieldSelector {
-    /// Reads `metadata.name=a,status.phase!=Failed`.
+    /// Reads `metadata.name=a,status.phase!=Failed`; a backslash makes `,`, `=` and itself ordinary in values.
     ///
     /// # Errors
-    /// When a part has no `=`.
+    /// When a part has no `=`, or a value has an unescaped one.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
-        let parts = text.split(',').filter(|part| !part.is_empty()).map(|part| {
+        let mut found = Vec::new();
+        for part in parts(text).into_iter().filter(|part| !part.is_empty()) {
             let pair = part.split_once("!=").map(|(path, value)| (path, false, value)).or_else(|| {
                 part.split_once("==").or_else(|| part.split_once('=')).map(|(p, v)| (p, true, v))
             });
-            let (path, equal, value) = pair.ok_or_else(|| SelectorError {
-                text: text.to_owned(),
-                why: "a field requirement needs = or !=",
+            let (path, equal, value) = pair.ok_or_else(|| {
+                SelectorError(format!("invalid selector: '{text}'; can't understand '{part}'"))
             })?;
-            Ok((path.trim().to_owned(), equal, value.to_owned()))
-        });
-        Ok(Self(parts.collect::<Result<_, SelectorError>>()?))
+            found.push((path.trim().to_owned(), equal, unescape(value)?));
+        }
+        Ok(Self(found))
     }
 
     /// Whether `object` satisfies every requirement; a missing field counts as the empty string.
     pub fn matches(&self, object: &Value) -> bool {
         self.0.iter().all(|(path, equal, wanted)| (field(object, path) == *wanted) == *equal)
     }
+
+    /// The requirements: path, whether the value is asked for or refused, and the value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, bool, &str)> {
+        self.0.iter().map(|(path, equal, value)| (path.as_str(), *equal, value.as_str()))
+    }
+
+    /// The same requirements about other paths, one for each.
+    pub fn renamed(self, paths: &[String]) -> Self {
+        let pairs = self.0.into_iter().zip(paths);
+        Self(pairs.map(|((_, equal, value), path)| (path.clone(), equal, value)).collect())
+    }
+
+    /// One more requirement, that `path` has `value`.
+    pub fn and(mut self, path: &str, value: &str) -> Self {
+        self.0.push((path.to_owned(), true, value.to_owned()));
+        self
+    }
+}
+
+/// The parts between commas that no backslash stands before.
+fn parts(text: &str) -> Vec<String> {
+    let (mut parts, mut escaped) = (vec![String::new()], false);
+    for letter in text.chars() {
+        match (letter, escaped) {
+            (',', false) => parts.push(String::new()),
+            _ => parts.last_mut().into_iter().for_each(|part| part.push(letter)),
+        }
+        escaped = letter == '\\' && !escaped;
+    }
+    parts
+}
+
+fn unescape(value: &str) -> Result<String, SelectorError> {
+    let (mut out, mut letters) = (String::new(), value.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next() {
+                Some(next @ ('\\' | ',' | '=')) => out.push(next),
+                other => {
+                    let tail: String = other.into_iter().collect();
+                    return Err(SelectorError(format!(
+                        "invalid field selector: invalid escape sequence: \\{tail}"
+                    )));
+                }
+            },
+            '=' => {
+                let message = "invalid field selector: unescaped character in value: 61";
+                return Err(SelectorError(message.to_owned()));
+            }
+            other => out.push(other),
+        }
+    }
+    Ok(out)
 }
 
 fn field(object: &Value, path: &str) -> String {

@@ -20,7 +20,13 @@ pub struct Failure {
 impl Failure {
     /// A failure with a reason and a text of its own.
     pub fn new(code: u16, reason: &str, message: impl Into<String>) -> Self {
-        Self { code, reason: reason.to_owned(), message: message.into(), details: Value::Null, metadata: Value::Null }
+        Self {
+            code,
+            reason: reason.to_owned(),
+            message: message.into(),
+            details: Value::Null,
+            metadata: Value::Null,
+        }
     }
 
     /// 404 for the object that `info` names, in the server's words.

@@ -1,0 +1,146 @@
+//! The server as a service: requests in, answers and streams out.
+
+use super::{
+    bootstrap,
+    verbs::{Handled, State, Watch, handle},
+};
+use crate::{
+    entropy,
+    wire::{Body, Failure, Request, RequestInfo, Response},
+};
+use bytes::Bytes;
+use futures::{Stream, future::BoxFuture, stream};
+use http::{HeaderMap, HeaderValue, header};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// A simulated API server. Clones are the same server.
+#[derive(Clone, Debug)]
+pub struct Sim {
+    state: Arc<Mutex<State>>,
+}
+
+/// How a server is set up.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where ids come from; the same seed gives the same ids.
+    pub seed: u64,
+    /// The time of day at the start; the present one when there is none. It moves with tokio's clock.
+    pub base: Option<Timestamp>,
+    /// Admission plugins to turn off, by the names that kube-apiserver gives them.
+    pub disabled_admission: Vec<String>,
+}
+
+impl Sim {
+    /// A server that holds what every server holds.
+    pub fn new(options: Options) -> Self {
+        let mut state = State::new(options.seed, options.base.unwrap_or_else(entropy::now));
+        state.disabled = options.disabled_admission;
+        bootstrap::fill(&mut state);
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Forgets all history before now, as a compaction of etcd does.
+    pub fn compact(&self) {
+        self.lock().store.compact();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A verb that panicked wrote nothing half: the store is written last.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn answer(self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let info = RequestInfo::parse(&parts.method, &parts.uri, &parts.headers);
+        let body = match limited(body).await {
+            Ok(body) => body,
+            Err(failure) => return failure.to_response(),
+        };
+        let handled = handle(&mut self.lock(), &parts.method, &parts.headers, &info, &body);
+        let mut response = match handled {
+            Handled::Answer(response) => response,
+            Handled::Later(response) => {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                response
+            }
+            Handled::Stream(watch, headers) => {
+                let mut response = Response::new(Body::stream(self.clone().lines(*watch)));
+                *response.headers_mut() = headers;
+                response
+            }
+        };
+        self.finish(&parts.headers, response.headers_mut());
+        if parts.method == http::Method::HEAD {
+            *response.body_mut() = Body::full("");
+        }
+        response
+    }
+
+    /// The headers that every answer has.
+    fn finish(&self, asked: &HeaderMap, headers: &mut HeaderMap) {
+        let audit = asked.get("audit-id").cloned();
+        let audit = audit.or_else(|| HeaderValue::from_str(&self.lock().dice.uuid()).ok());
+        headers.extend(audit.map(|audit| (http::HeaderName::from_static("audit-id"), audit)));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache, private"));
+    }
+
+    /// The lines of a watch as they come.
+    fn lines(self, watch: Watch) -> impl Stream<Item = Result<Bytes, tower::BoxError>> + Send {
+        let end = Instant::now() + watch.timeout;
+        stream::unfold(Some((self, watch, end)), |next| async move {
+            let (sim, mut watch, end) = next?;
+            loop {
+                // Seen before it is read: nothing is missed between reading and waiting.
+                watch.topic.borrow_and_update();
+                let (lines, on) = watch.read(&sim.lock());
+                if !lines.is_empty() {
+                    let bytes = Bytes::from(lines.concat());
+                    return Some((Ok(bytes), on.then_some((sim, watch, end))));
+                }
+                if !on {
+                    return None;
+                }
+                let changed = tokio::time::timeout_at(end, watch.topic.changed()).await;
+                if changed.is_err() {
+                    return None;
+                }
+            }
+        })
+    }
+}
+
+/// The body, when it is not too large.
+async fn limited(body: kube::client::Body) -> Result<Bytes, Failure> {
+    const LARGEST: usize = 3 * 1024 * 1024;
+    match http_body_util::Limited::new(body, LARGEST).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            let message = format!("Request entity too large: limit is {LARGEST}");
+            Err(Failure::new(413, "RequestEntityTooLarge", message))
+        }
+        Err(error) => Err(Failure::new(400, "BadRequest", error.to_string())),
+    }
+}
+
+impl tower::Service<Request> for Sim {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let sim = self.clone();
+        Box::pin(async move { Ok(sim.answer(request).await) })
+    }
+}

@@ -1,0 +1,231 @@
+use super::Call;
+use crate::{sim::refusal::bad_request, wire::Failure};
+use serde_json::{Map, Value, json};
+
+/// The largest body that is read.
+pub const LARGEST: usize = 3 * 1024 * 1024;
+
+const KNOWN: &str = "the body of the request was in an unknown format - accepted media types include: \
+    application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/// The object in the body of a create or an update.
+///
+/// # Errors
+/// 415 for a format that is not read, 400 for a body that is no object of the type.
+pub fn object(call: &Call<'_>) -> Result<Value, Failure> {
+    let mut object = value(call)?;
+    check_type(call, &mut object)?;
+    clean_metadata(call, &mut object)?;
+    Ok(object)
+}
+
+/// The body as a value, whatever it is.
+///
+/// # Errors
+/// 415 for a format that is not read, 400 for a text that is none of it.
+pub fn value(call: &Call<'_>) -> Result<Value, Failure> {
+    match call.info.content_type.as_deref() {
+        None | Some("" | "application/json") => parse_json(call),
+        Some("application/yaml") => serde_saphyr::from_slice(call.body)
+            .map_err(|error| bad_request(format!("error converting YAML to JSON: yaml: {error}"))),
+        Some(_) => Err(Failure::new(415, "UnsupportedMediaType", KNOWN)),
+    }
+}
+
+fn parse_json(call: &Call<'_>) -> Result<Value, Failure> {
+    serde_json::from_slice(call.body).map_err(|error| {
+        let text = if call.body.is_empty() {
+            "unexpected end of JSON input".to_owned()
+        } else {
+            go_error(call.body, &error)
+        };
+        bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {text} ({})",
+            call.kind.kind,
+            excerpt(call.body)
+        ))
+    })
+}
+
+/// What Go's parser says of a text.
+fn go_error(body: &[u8], error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "unexpected end of JSON input".to_owned();
+    }
+    let before: usize = body
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(error.line().saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
+    let letter = body.get(before + error.column().saturating_sub(1)).copied().unwrap_or(b' ');
+    format!("invalid character '{}' looking for beginning of value", char::from(letter))
+}
+
+/// The start of a body as messages show it.
+pub fn excerpt(body: &[u8]) -> String {
+    let start = &body[..body.len().min(30)];
+    let dots = if body.len() > 30 { " ..." } else { "" };
+    if body.first() == Some(&b'{') {
+        return format!("{}{dots}", String::from_utf8_lossy(start));
+    }
+    let hex: String = start.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{hex}{dots}")
+}
+
+/// Kind and apiVersion must be those of the path; built-in types may leave them out.
+fn check_type(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
+    let expected = call.kind.api_version();
+    let Some(members) = object.as_object_mut() else {
+        let message = format!(
+            "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: \
+             json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
+             Kind string \"json:\\\"kind,omitempty\\\"\" }} ({})",
+            call.kind.kind,
+            type_name(object),
+            excerpt(call.body)
+        );
+        return Err(bad_request(message));
+    };
+    let text = |members: &Map<String, Value>, key: &str| {
+        members.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let (version, kind) = (text(members, "apiVersion"), text(members, "kind"));
+    if call.kind.custom.is_some() {
+        if kind.is_empty() {
+            let body = String::from_utf8_lossy(call.body);
+            return Err(bad_request(format!(
+                "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{}' ({})",
+                call.kind.kind,
+                body.trim_end(),
+                excerpt(call.body)
+            )));
+        }
+    } else {
+        if version.is_empty() {
+            members.insert("apiVersion".into(), json!(expected));
+        }
+        if kind.is_empty() {
+            members.insert("kind".into(), json!(call.kind.kind));
+        }
+    }
+    if (call.kind.custom.is_some() || !version.is_empty()) && version != expected {
+        return Err(bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({expected})"
+        )));
+    }
+    if call.kind.custom.is_none() && !kind.is_empty() && kind != call.kind.kind {
+        return Err(bad_request(format!(
+            "{kind} in version {:?} cannot be handled as a {}: converting (v1.{kind}) to (v1.{}): unknown conversion",
+            call.kind.resource.version, call.kind.kind, call.kind.kind
+        )));
+    }
+    Ok(())
+}
+
+/// Go's word for the type of a value.
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+const METADATA: [(&str, &str); 14] = [
+    ("name", "string"),
+    ("generateName", "string"),
+    ("namespace", "string"),
+    ("selfLink", "string"),
+    ("uid", "string"),
+    ("resourceVersion", "string"),
+    ("generation", "number"),
+    ("creationTimestamp", "string"),
+    ("deletionTimestamp", "string"),
+    ("deletionGracePeriodSeconds", "number"),
+    ("labels", "object"),
+    ("annotations", "object"),
+    ("ownerReferences", "array"),
+    ("finalizers", "array"),
+];
+
+/// Metadata is `ObjectMeta`: what that does not know is dropped, and so is what is empty.
+fn clean_metadata(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
+    let Some(members) = object.as_object_mut() else { return Ok(()) };
+    let metadata = members.entry("metadata").or_insert_with(|| json!({}));
+    if metadata.is_null() {
+        *metadata = json!({});
+    }
+    let wrong = |field: &str, value: &Value, wanted: &str| {
+        let whole = format!(
+            "{} in version {:?} cannot be handled as a {}: ",
+            call.kind.kind, call.kind.resource.version, call.kind.kind
+        );
+        bad_request(format!(
+            "{whole}json: cannot unmarshal {} into Go struct field ObjectMeta.metadata{field} of type {wanted}",
+            type_name(value)
+        ))
+    };
+    let Some(fields) = metadata.as_object_mut() else { return Err(wrong("", metadata, "v1.ObjectMeta")) };
+    fields.retain(|key, _| key == "managedFields" || METADATA.iter().any(|(known, _)| known == key));
+    fields.remove("selfLink");
+    drop_empty(fields);
+    for (field, wanted) in METADATA {
+        if let Some(value) = fields.get(field).filter(|value| type_name(value) != wanted) {
+            let wanted = match wanted {
+                "object" => "map[string]string",
+                "array" => "[]string",
+                "number" => "int64",
+                other => other,
+            };
+            return Err(wrong(&format!(".{field}"), value, wanted));
+        }
+    }
+    for field in ["labels", "annotations"] {
+        let values = fields.get(field).and_then(Value::as_object).into_iter().flatten();
+        if let Some((_, value)) = values.into_iter().find(|(_, value)| !value.is_string()) {
+            return Err(wrong(&format!(".{field}"), value, "string"));
+        }
+    }
+    Ok(())
+}
+
+/// Drops the members of metadata that say nothing.
+pub fn tidy(metadata: &mut Value) {
+    if let Some(fields) = metadata.as_object_mut() {
+        drop_empty(fields);
+    }
+}
+
+fn drop_empty(fields: &mut Map<String, Value>) {
+    fields.retain(|key, value| match value {
+        Value::Null => false,
+        Value::Object(map) => !map.is_empty(),
+        Value::Array(list) => !list.is_empty() || key == "managedFields",
+        Value::String(text) => !text.is_empty(),
+        _ => true,
+    });
+}
+
+/// What a patch made must still be an object of the type.
+///
+/// # Errors
+/// 422 for another kind or version, 400 for metadata of the wrong shape.
+pub fn patched(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
+    clean_metadata(call, object)
+}
+
+/// 400 for a patch that is no JSON.
+pub fn patch_error(call: &Call<'_>, operations: bool, error: &serde_json::Error) -> Failure {
+    let text = if call.body.is_empty() {
+        "unexpected end of JSON input".to_owned()
+    } else {
+        go_error(call.body, error)
+    };
+    if call.strictness == super::call::Strictness::Ignore {
+        return bad_request(if operations { text } else { "Invalid JSON Patch".to_owned() });
+    }
+    bad_request(format!("error decoding patch: {text}"))
+}

@@ -1,0 +1,34 @@
+//! What requests do: each verb is a function from the state and a call to a reply.
+//!
+//! In go parsed calls, out come replies or refusals in the server's words. Verbs wait for nothing and read no
+//! clock but that of the state; watches are replies that are read later.
+
+mod accept;
+mod apply;
+mod call;
+mod convert;
+mod create;
+mod decode;
+mod delete;
+mod follow;
+mod names;
+mod options;
+mod owners;
+mod patch;
+mod read;
+mod reply;
+mod route;
+mod select;
+mod state;
+mod strategy;
+mod subresource;
+mod table;
+mod typed;
+mod update;
+mod watch;
+
+pub use call::Call;
+pub use reply::{Reply, render};
+pub use route::{Handled, handle};
+pub use state::{Clock, State};
+pub use watch::Watch;

@@ -1,0 +1,78 @@
+use super::{Call, State, convert::shown, decode, reply::Reply, update};
+use crate::{
+    sim::{merge, refusal::not_found},
+    wire::Failure,
+};
+use serde_json::Value;
+
+const CUSTOM: &str = "the body of the request was in an unknown format - accepted media types include: \
+    application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+
+/// The formats of patches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 6902.
+    Json,
+    /// RFC 7386.
+    Merge,
+    /// Kubernetes' own, by the keys of its types.
+    Strategic,
+    /// Server-side apply.
+    Apply,
+}
+
+/// The format of a patch.
+///
+/// # Errors
+/// 415 for a format that the type does not take.
+pub fn format(call: &Call<'_>) -> Result<Format, Failure> {
+    let custom = call.kind.custom.is_some();
+    match call.info.content_type.as_deref() {
+        Some("application/json-patch+json") => Ok(Format::Json),
+        Some("application/merge-patch+json") => Ok(Format::Merge),
+        Some("application/strategic-merge-patch+json") if !custom => Ok(Format::Strategic),
+        Some("application/apply-patch+yaml") => Ok(Format::Apply),
+        _ if custom => Err(Failure::new(415, "UnsupportedMediaType", CUSTOM)),
+        _ => Err(Failure {
+            details: serde_json::json!({}),
+            ..Failure::new(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+        }),
+    }
+}
+
+/// Changes an object as the patch in the body says.
+///
+/// # Errors
+/// What the steps of the server refuse, in its order.
+pub fn patch(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
+    let format = format(call)?;
+    if format == Format::Apply {
+        return super::apply::apply(state, call);
+    }
+    let current = state.store.get(&call.key_of(call.name()));
+    let old = current.map(|current| current.object.clone());
+    let old = old.ok_or_else(|| not_found(&call.kind, call.name()))?;
+    let before = shown(&call.kind, &old);
+    let mut object = patched(call, format, &before)?;
+    decode::patched(call, &mut object)?;
+    update::same_name(call, &mut object)?;
+    let object = super::typed::decoded(call, object)?;
+    update::write(state, call, &old, object)
+}
+
+/// The object that a patch makes of another.
+///
+/// # Errors
+/// 400 for a patch that cannot be read, 422 for one that cannot be applied.
+pub fn patched(call: &Call<'_>, format: Format, before: &Value) -> Result<Value, Failure> {
+    let patch: Value = serde_json::from_slice(call.body)
+        .map_err(|error| decode::patch_error(call, format == Format::Json, &error))?;
+    let result = match format {
+        Format::Json => merge::json_patch(before.clone(), &patch),
+        Format::Merge => Ok(merge::merge_patch(before.clone(), &patch)),
+        Format::Strategic | Format::Apply => {
+            return Err(crate::sim::refusal::unsupported("strategic merge patch"));
+        }
+    };
+    result.map_err(|error| error.to_failure())
+}

@@ -1,0 +1,193 @@
+use super::{
+    accept::{Form, Media, Transform, wrong_shape},
+    table,
+    watch::Watch,
+};
+use crate::{
+    history::metadata_of,
+    sim::discovery::Kind,
+    wire::{Body, Failure, Response},
+};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What a verb answers.
+#[derive(Debug)]
+pub enum Reply {
+    /// An object.
+    Object(u16, Arc<Value>),
+    /// A list, or a page of one.
+    List(List),
+    /// A text that is no object, with headers of its own.
+    Text(u16, &'static str, String),
+    /// A stream that is read later.
+    Watch(Box<Watch>),
+}
+
+/// A list, or a page of one.
+#[derive(Debug)]
+pub struct List {
+    /// The objects.
+    pub items: Vec<Arc<Value>>,
+    /// The revision that it shows.
+    pub rv: String,
+    /// Asks for the next page.
+    pub next: Option<String>,
+    /// How many objects follow, when it is known.
+    pub remaining: Option<usize>,
+}
+
+/// A reply in the form that was asked for. Watches are not rendered here.
+///
+/// # Errors
+/// 406 and 400 when the form does not fit the reply.
+pub fn render(
+    reply: &Reply,
+    kind: &Kind,
+    form: &Form,
+    query_include: Option<&str>,
+) -> Result<Response, Failure> {
+    let (code, value) = match reply {
+        Reply::Text(code, media, text) => return Ok(response(*code, media, text.clone())),
+        Reply::Watch(_) => return Err(Failure::new(500, "InternalError", "a watch is no whole answer")),
+        Reply::Object(code, object) => (*code, single(object, kind, form, query_include)?),
+        Reply::List(list) => {
+            if form.transform == Transform::None && form.media == Media::Json && !form.pretty {
+                return Ok(response(200, "application/json", plain_list(list, kind)));
+            }
+            (200, whole_list(list, kind, form, query_include)?)
+        }
+    };
+    match (form.media, form.pretty) {
+        (Media::Json, false) => Ok(response(code, "application/json", format!("{value}\n"))),
+        (Media::Json, true) => Ok(response(code, "application/json", format!("{value:#}\n"))),
+        (Media::Yaml, _) => {
+            let text = serde_saphyr::to_string(&*value).unwrap_or_default();
+            Ok(response(code, "application/yaml", text))
+        }
+    }
+}
+
+fn single(
+    object: &Arc<Value>,
+    kind: &Kind,
+    form: &Form,
+    include: Option<&str>,
+) -> Result<Arc<Value>, Failure> {
+    if object["kind"] == "Status" {
+        return Ok(object.clone());
+    }
+    match form.transform {
+        Transform::None => Ok(object.clone()),
+        Transform::Metadata => Ok(Arc::new(metadata_of(object))),
+        Transform::MetadataList => Err(wrong_shape(form.transform, &kind.kind)),
+        Transform::Table => {
+            let rv = &object["metadata"]["resourceVersion"];
+            let table =
+                table::table(kind, std::slice::from_ref(object), json!({"resourceVersion": rv}), include)?;
+            Ok(Arc::new(table))
+        }
+    }
+}
+
+fn list_metadata(list: &List, custom: bool) -> Value {
+    let mut metadata = json!({ "resourceVersion": list.rv });
+    if custom || list.next.is_some() {
+        metadata["continue"] = json!(list.next.as_deref().unwrap_or_default());
+    }
+    if let (Some(remaining), Some(_)) = (list.remaining, &list.next) {
+        metadata["remainingItemCount"] = json!(remaining);
+    }
+    metadata
+}
+
+fn whole_list(list: &List, kind: &Kind, form: &Form, include: Option<&str>) -> Result<Arc<Value>, Failure> {
+    let metadata = list_metadata(list, kind.custom.is_some());
+    let value = match form.transform {
+        Transform::Metadata => return Err(wrong_shape(form.transform, &kind.list_kind)),
+        Transform::Table => table::table(kind, &list.items, list_metadata(list, false), include)?,
+        Transform::MetadataList => json!({
+            "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+            "metadata": list_metadata(list, false),
+            "items": list.items.iter().map(|item| metadata_of(item)).collect::<Vec<_>>(),
+        }),
+        Transform::None => json!({
+            "kind": kind.list_kind, "apiVersion": kind.api_version(), "metadata": metadata,
+            "items": list.items.iter().map(|item| Item(item, kind.custom.is_none())).collect::<Vec<_>>(),
+        }),
+    };
+    Ok(Arc::new(value))
+}
+
+/// The text of a plain list; no item is copied.
+fn plain_list(list: &List, kind: &Kind) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 + list.items.len() * 512);
+    let head = format!(
+        "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{},\"items\":[",
+        json!(kind.list_kind),
+        json!(kind.api_version()),
+        list_metadata(list, kind.custom.is_some())
+    );
+    out.extend_from_slice(head.as_bytes());
+    for (at, item) in list.items.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        // Writing a value to memory does not fail.
+        let _ = serde_json::to_writer(&mut out, &Item(item, kind.custom.is_none()));
+    }
+    out.extend_from_slice(b"]}\n");
+    out
+}
+
+/// An object in a list; those of built-in types do not say what they are.
+struct Item<'a>(&'a Value, bool);
+
+impl Serialize for Item<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(members) = self.0.as_object().filter(|_| self.1) else {
+            return self.0.serialize(serializer);
+        };
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in members.iter().filter(|(key, _)| *key != "kind" && *key != "apiVersion") {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+/// An HTTP response.
+pub fn response(code: u16, media: &'static str, text: impl Into<bytes::Bytes>) -> Response {
+    let mut response = Response::new(Body::full(text));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
+
+/// Sets a header whose value may not be one.
+pub fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().append(name, value);
+    }
+}
+
+/// Warns of a version that its definition calls deprecated.
+pub fn deprecation(call: &super::Call<'_>) {
+    let Some(custom) = call.kind.custom.as_ref().filter(|custom| custom.version["deprecated"] == true) else {
+        return;
+    };
+    let kind = &call.kind;
+    let text = custom.version["deprecationWarning"].as_str().map(str::to_owned);
+    call.warn(text.unwrap_or_else(|| {
+        format!(
+            "{} {} is deprecated; use {}/{} {}",
+            kind.api_version(),
+            kind.kind,
+            kind.resource.group,
+            custom.storage_version,
+            kind.kind
+        )
+    }));
+}

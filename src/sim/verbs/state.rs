@@ -1,0 +1,94 @@
+use crate::{
+    entropy::Dice,
+    sim::{discovery::Registry, store::Store},
+    wire::{ObjectKey, Resource},
+};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Everything that a server is.
+#[derive(Debug)]
+pub struct State {
+    /// The objects.
+    pub store: Store,
+    /// The types.
+    pub registry: Registry,
+    /// Where ids come from.
+    pub dice: Dice,
+    /// Where times come from.
+    pub clock: Clock,
+    /// Admission plugins that are off.
+    pub disabled: Vec<String>,
+}
+
+/// A time of day that moves with tokio's clock.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    base: Timestamp,
+    start: Instant,
+}
+
+impl Clock {
+    /// A clock that shows `base` now.
+    pub fn new(base: Timestamp) -> Self {
+        Self { base, start: Instant::now() }
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.base.checked_add(self.start.elapsed()).unwrap_or(self.base)
+    }
+
+    /// Now as metadata writes it: whole seconds.
+    pub fn seconds(&self) -> String {
+        self.later(0)
+    }
+
+    /// So many seconds from now.
+    pub fn later(&self, seconds: i64) -> String {
+        let second = self.now().as_second().saturating_add(seconds);
+        Timestamp::from_second(second).unwrap_or(self.base).to_string()
+    }
+
+    /// Now with six digits of a second, as `MicroTime` writes it.
+    pub fn micros(&self) -> String {
+        format!("{:.6}", self.now())
+    }
+}
+
+impl State {
+    /// An empty server.
+    pub fn new(seed: u64, base: Timestamp) -> Self {
+        Self {
+            store: Store::default(),
+            registry: Registry::v1_36(),
+            dice: Dice::new(seed),
+            clock: Clock::new(base),
+            disabled: Vec::new(),
+        }
+    }
+
+    /// An object of the core group.
+    pub fn core(&self, plural: &str, namespace: Option<&str>, name: &str) -> Option<&Arc<Value>> {
+        self.stored("", plural, namespace, name)
+    }
+
+    /// An object as it is stored.
+    pub fn stored(
+        &self,
+        group: &str,
+        plural: &str,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Option<&Arc<Value>> {
+        let resource = Resource { group: group.into(), version: String::new(), plural: plural.into() };
+        self.store.get(&ObjectKey::new(&resource, namespace, name)).map(|current| &current.object)
+    }
+
+    /// Whether an admission plugin is on.
+    pub fn admits(&self, plugin: &str) -> bool {
+        !self.disabled.iter().any(|disabled| disabled == plugin)
+    }
+}

@@ -1,0 +1,109 @@
+use super::{Call, State};
+use crate::wire::Failure;
+use serde_json::{Value, json};
+
+/// Sets what a new object of the type starts with.
+///
+/// # Errors
+/// 422 for what cannot be allocated.
+pub fn for_create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
+    let _ = state;
+    let kind = &call.kind;
+    if kind.rules.generation {
+        object["metadata"]["generation"] = json!(1);
+    }
+    if kind.has_status()
+        && let Some(members) = object.as_object_mut()
+    {
+        members.remove("status");
+        if kind.custom.is_none() && members.contains_key("spec") {
+            members.insert("status".into(), json!({}));
+        }
+    }
+    match (kind.storage.group.as_str(), kind.storage.plural.as_str()) {
+        ("", "namespaces") => {
+            let name = object["metadata"]["name"].clone();
+            object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
+            object["spec"] = json!({"finalizers": ["kubernetes"]});
+            object["status"] = json!({"phase": "Active"});
+        }
+        ("", "pods") => object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"}),
+        ("", "persistentvolumeclaims" | "persistentvolumes") => {
+            object["status"] = json!({"phase": "Pending"})
+        }
+        ("", "services") => object["status"] = json!({"loadBalancer": {}}),
+        ("", "nodes") => object["status"] = object.get("status").cloned().unwrap_or_else(|| json!({})),
+        ("apiextensions.k8s.io", _) => crate::sim::crd::prepare(object),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Takes over from the old object what this request may not change.
+pub fn for_update(call: &Call<'_>, old: &Value, object: &mut Value) {
+    let kind = &call.kind;
+    let keep = |object: &mut Value, field: &str| {
+        let Some(members) = object.as_object_mut() else { return };
+        match old.get(field) {
+            Some(value) => members.insert(field.to_owned(), value.clone()),
+            None => members.remove(field),
+        };
+    };
+    match call.subresource() {
+        Some("status") if kind.custom.is_some() => {
+            let status = object.get("status").cloned();
+            let fields = object["metadata"].get("managedFields").cloned();
+            *object = old.clone();
+            let Some(members) = object.as_object_mut() else { return };
+            match status {
+                Some(status) => members.insert("status".into(), status),
+                None => members.remove("status"),
+            };
+            if let Some(fields) = fields {
+                object["metadata"]["managedFields"] = fields;
+            }
+        }
+        Some("status") => {
+            keep(object, "spec");
+            if kind.is("apps", "deployments") {
+                object["metadata"]["labels"] = old["metadata"]["labels"].clone();
+            }
+        }
+        Some("finalize") => {
+            let finalizers = object["spec"].get("finalizers").cloned().unwrap_or_else(|| json!([]));
+            let fields = object["metadata"].get("managedFields").cloned();
+            *object = old.clone();
+            object["spec"]["finalizers"] = finalizers;
+            if let Some(fields) = fields {
+                object["metadata"]["managedFields"] = fields;
+            }
+        }
+        _ if kind.has_status() => keep(object, "status"),
+        _ => {}
+    }
+    if kind.is_core("namespaces") && call.subresource() != Some("finalize") {
+        keep(object, "spec");
+    }
+    generation(call, old, object);
+    super::decode::tidy(&mut object["metadata"]);
+}
+
+/// The generation counts changes of what is wanted.
+fn generation(call: &Call<'_>, old: &Value, object: &mut Value) {
+    let kind = &call.kind;
+    if !kind.rules.generation {
+        return;
+    }
+    let was = old["metadata"]["generation"].as_i64().unwrap_or(1);
+    let without = |object: &Value| {
+        let members = object.as_object().into_iter().flatten();
+        let kept = members.filter(|(key, _)| *key != "metadata" && (*key != "status" || !kind.has_status()));
+        kept.map(|(key, value)| (key.clone(), value.clone())).collect::<Vec<_>>()
+    };
+    let annotated = kind.is("apps", "deployments")
+        && old["metadata"].get("annotations") != object["metadata"].get("annotations");
+    let fixed = kind.is("scheduling.k8s.io", "priorityclasses");
+    let changed =
+        call.subresource() != Some("status") && !fixed && (without(old) != without(object) || annotated);
+    object["metadata"]["generation"] = json!(if changed { was + 1 } else { was });
+}

@@ -1,0 +1,234 @@
+use super::{
+    Call, State,
+    accept::{Media, Transform, no_watch_in_yaml},
+    convert::shown,
+    options::integer,
+    read::ahead,
+    reply::Reply,
+    select, table,
+};
+use crate::{
+    history::{Event, Scope, metadata_of},
+    sim::{
+        discovery::Kind,
+        refusal::{FieldError, invalid_options},
+    },
+    wire::{EventType, Failure},
+};
+use serde_json::{Value, json};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// A stream of what happens to the objects of a scope.
+#[derive(Debug)]
+pub struct Watch {
+    scope: Scope,
+    kind: Arc<Kind>,
+    transform: Transform,
+    include: Option<String>,
+    bookmarks: bool,
+    columns_sent: bool,
+    after: u64,
+    waiting: VecDeque<String>,
+    over: bool,
+    /// Changes whenever there may be something new.
+    pub topic: watch::Receiver<u64>,
+    /// How long the stream lasts.
+    pub timeout: Duration,
+}
+
+/// How a watch starts.
+enum Start {
+    /// Behind this revision.
+    After(u64),
+    /// With what there is; `end` marks the end of that.
+    Present { end: bool },
+}
+
+/// Starts a watch.
+///
+/// # Errors
+/// 400, 422 and 500 for options that make no sense, 406 for YAML.
+pub fn watch(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
+    if call.form.media == Media::Yaml {
+        return Err(no_watch_in_yaml());
+    }
+    let query = &call.info.query;
+    let seconds = match query.get("timeoutSeconds") {
+        None | Some("") => 0,
+        Some(text) => integer(text)?,
+    };
+    let scope = select::scope(call)?;
+    let include = query.get("includeObject");
+    if call.form.transform == Transform::Table {
+        table::table(&call.kind, &[], Value::Null, include)?;
+    }
+    let start = start(state, call)?;
+    // Without a wish the server ends a watch after half an hour to an hour.
+    let seconds = match u64::try_from(seconds) {
+        Ok(seconds) if seconds > 0 => seconds,
+        _ => 1800 + state.dice.roll() % 1800,
+    };
+    let topic = state.store.topic(&scope.resource);
+    let mut watch = Watch {
+        scope,
+        kind: call.kind.clone(),
+        transform: call.form.transform,
+        include: include.map(str::to_owned),
+        bookmarks: query.is_true("allowWatchBookmarks"),
+        columns_sent: false,
+        after: 0,
+        waiting: VecDeque::new(),
+        over: false,
+        topic,
+        timeout: Duration::from_secs(seconds),
+    };
+    match start {
+        Ok(Start::After(rv)) => watch.after = rv,
+        Ok(Start::Present { end }) => watch.present(state, end),
+        Err(failure) => watch.fail(&failure),
+    }
+    Ok(Reply::Watch(Box::new(watch)))
+}
+
+/// Where a watch starts; the inner failure is told in the stream.
+fn start(state: &State, call: &Call<'_>) -> Result<Result<Start, Failure>, Failure> {
+    let query = &call.info.query;
+    let text = |key| query.get(key).unwrap_or_default();
+    let (rv, how) = (text("resourceVersion"), text("resourceVersionMatch"));
+    let initial = query.get("sendInitialEvents").map(|_| query.is_true("sendInitialEvents"));
+    let number = match rv {
+        "" => 0,
+        rv => rv.parse::<u64>().map_err(|_| {
+            let message = format!(
+                "resourceVersion: Invalid value: {rv:?}: strconv.ParseUint: parsing {rv:?}: invalid syntax"
+            );
+            Failure::new(500, "", message)
+        })?,
+    };
+    let errors = watch_errors(how, initial, number == 0 && !text("continue").is_empty());
+    if !errors.is_empty() {
+        return Err(invalid_options("ListOptions", &errors));
+    }
+    let bookmarks = query.is_true("allowWatchBookmarks");
+    let newest = state.store.revision();
+    Ok(match initial {
+        Some(true) => ahead(state, number).map(|()| Start::Present { end: bookmarks }),
+        Some(false) if number == 0 => Ok(Start::After(newest)),
+        None if number == 0 => Ok(Start::Present { end: bookmarks }),
+        _ => Ok(Start::After(number)),
+    })
+}
+
+fn watch_errors(how: &str, initial: Option<bool>, token: bool) -> Vec<FieldError> {
+    let field = "resourceVersionMatch";
+    let mut errors = Vec::new();
+    match initial {
+        Some(_) if how.is_empty() => {
+            let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            errors.push(FieldError::forbidden(field, why));
+        }
+        None if !how.is_empty() => {
+            let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            errors.push(FieldError::forbidden(field, why));
+        }
+        _ => {}
+    }
+    if !how.is_empty() && how != "NotOlderThan" {
+        errors.push(FieldError::unsupported(field, &json!(how), &["NotOlderThan"]));
+    }
+    if token {
+        let why = "resourceVersionMatch is forbidden when continue is provided";
+        errors.push(FieldError::forbidden(field, why));
+    }
+    errors
+}
+
+impl Watch {
+    /// The lines that are new, and whether the stream goes on.
+    pub fn read(&mut self, state: &State) -> (Vec<String>, bool) {
+        let mut lines: Vec<String> = self.waiting.drain(..).collect();
+        if self.over {
+            return (lines, false);
+        }
+        let served = state.registry.find(
+            &self.kind.resource.group,
+            &self.kind.resource.version,
+            &self.kind.resource.plural,
+        );
+        match state.store.events(&self.scope, self.after) {
+            Ok(events) => lines.extend(events.iter().map(|event| self.line(event))),
+            Err(failure) => {
+                self.fail(&failure);
+                lines.extend(self.waiting.drain(..));
+                return (lines, false);
+            }
+        }
+        self.after = self.after.max(state.store.revision());
+        // A changed definition ends the watches of its objects.
+        let same = served.is_some_and(|served| Arc::ptr_eq(served, &self.kind));
+        (lines, same)
+    }
+
+    /// The bookmark that a watch sends shortly before its end, when it was asked for.
+    pub fn last_bookmark(&self) -> Option<String> {
+        (self.bookmarks && self.after > 0).then(|| self.bookmark(false))
+    }
+
+    fn present(&mut self, state: &State, end: bool) {
+        self.after = state.store.revision();
+        let items = state.store.slice(&self.scope, self.after, None, 0).map(|slice| slice.items);
+        for item in items.unwrap_or_default() {
+            let line = self.line(&(EventType::Added, item));
+            self.waiting.push_back(line);
+        }
+        if end {
+            let line = self.bookmark(true);
+            self.waiting.push_back(line);
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        self.waiting.push_back(format!("{{\"type\":\"ERROR\",\"object\":{}}}\n", failure.to_text()));
+        self.over = true;
+    }
+
+    fn line(&mut self, (event, object): &Event) -> String {
+        let object = shown(&self.kind, object);
+        let value = match self.transform {
+            Transform::None => object,
+            Transform::Metadata | Transform::MetadataList => Arc::new(metadata_of(&object)),
+            Transform::Table => Arc::new(self.table(&object)),
+        };
+        format!("{{\"type\":\"{event}\",\"object\":{value}}}\n")
+    }
+
+    /// A table of one row; only the first says what its columns are.
+    fn table(&mut self, object: &Value) -> Value {
+        let row = table::row(&self.kind, object, self.include.as_deref()).unwrap_or_default();
+        let columns = if self.columns_sent { Value::Null } else { table::definitions(&self.kind) };
+        self.columns_sent = true;
+        let rv = &object["metadata"]["resourceVersion"];
+        json!({
+            "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": rv},
+            "columnDefinitions": columns, "rows": [row],
+        })
+    }
+
+    fn bookmark(&self, initial: bool) -> String {
+        let mut object = json!({
+            "kind": self.kind.kind, "apiVersion": self.kind.api_version(),
+            "metadata": {"resourceVersion": self.after.to_string()},
+        });
+        if initial {
+            object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        if self.transform == Transform::Metadata {
+            object = metadata_of(&object);
+        } else if self.kind.is_core("pods") {
+            object["spec"] = json!({"containers": null});
+            object["status"] = json!({});
+        }
+        format!("{{\"type\":\"BOOKMARK\",\"object\":{object}}}\n")
+    }
+}
