@@ -37,11 +37,22 @@ async fn listen(args: Args) -> Result<ExitCode> {
     })?;
     let address = listener.local_addr()?;
     crate::out::talk(&format!("serving a simulated cluster at http://{address}"));
+    let sim = Sim::new(options);
+    tokio::spawn(compact_on_signal(sim.clone()));
     let end = async {
         // Without signals it runs until it is killed.
         let _ = tokio::signal::ctrl_c().await;
     };
     let _ = args.command;
-    serve(listener, Sim::new(options), end).await?;
+    serve(listener, sim, end).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// SIGUSR1 makes the server forget its history, as a compaction of etcd does.
+async fn compact_on_signal(sim: Sim) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut signals) = signal(SignalKind::user_defined1()) else { return };
+    while signals.recv().await.is_some() {
+        sim.compact();
+    }
 }
