@@ -22,6 +22,21 @@ pub fn prepare(object: &mut Value) {
     });
 }
 
+/// Fills in the names that follow from the kind, and the conversion.
+pub fn complete(object: &mut Value) {
+    let Some(kind) = object["spec"]["names"]["kind"].as_str().map(str::to_owned) else { return };
+    let spec = &mut object["spec"];
+    if spec["names"]["singular"].as_str().unwrap_or_default().is_empty() {
+        spec["names"]["singular"] = json!(kind.to_lowercase());
+    }
+    if spec["names"]["listKind"].as_str().unwrap_or_default().is_empty() {
+        spec["names"]["listKind"] = json!(format!("{kind}List"));
+    }
+    if spec["conversion"].is_null() {
+        spec["conversion"] = json!({"strategy": "None"});
+    }
+}
+
 /// Accepts the names of a definition and serves its versions.
 pub fn written(state: &mut State, object: &Value) {
     let Some(name) = object["metadata"]["name"].as_str() else { return };

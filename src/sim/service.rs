@@ -15,11 +15,15 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use std::{
     convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::time::Instant;
+
+/// How often a watch that asked for bookmarks gets one.
+const MARKS: Duration = Duration::from_secs(60);
 
 /// A simulated API server. Clones are the same server.
 #[derive(Clone, Debug)]
@@ -64,7 +68,10 @@ impl Sim {
             Ok(body) => body,
             Err(failure) => return failure.to_response(),
         };
-        let handled = handle(&mut self.lock(), &parts.method, &parts.headers, &info, &body);
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            handle(&mut self.lock(), &parts.method, &parts.headers, &info, &body)
+        }));
+        let Ok(handled) = caught else { return panicked() };
         let mut response = match handled {
             Handled::Answer(response) => response,
             Handled::Later(response) => {
@@ -94,27 +101,38 @@ impl Sim {
 
     /// The lines of a watch as they come.
     fn lines(self, watch: Watch) -> impl Stream<Item = Result<Bytes, tower::BoxError>> + Send {
-        let end = Instant::now() + watch.timeout;
-        stream::unfold(Some((self, watch, end)), |next| async move {
-            let (sim, mut watch, end) = next?;
+        let now = Instant::now();
+        let (end, mark) = (now + watch.timeout, now + MARKS);
+        stream::unfold(Some((self, watch, mark)), move |next| async move {
+            let (sim, mut watch, mark) = next?;
             loop {
                 // Seen before it is read: nothing is missed between reading and waiting.
                 watch.topic.borrow_and_update();
                 let (lines, on) = watch.read(&sim.lock());
                 if !lines.is_empty() {
                     let bytes = Bytes::from(lines.concat());
-                    return Some((Ok(bytes), on.then_some((sim, watch, end))));
+                    return Some((Ok(bytes), on.then_some((sim, watch, mark))));
                 }
                 if !on {
                     return None;
                 }
-                let changed = tokio::time::timeout_at(end, watch.topic.changed()).await;
-                if changed.is_err() {
-                    return None;
+                let changed = tokio::time::timeout_at(end.min(mark), watch.topic.changed()).await;
+                if changed.is_ok() {
+                    continue;
                 }
+                let line = watch.bookmark_now().filter(|_| mark < end)?;
+                return Some((Ok(Bytes::from(line)), Some((sim, watch, mark + MARKS))));
             }
         })
     }
+}
+
+/// What a server says of a request that it could not survive.
+fn panicked() -> Response {
+    let text = "This request caused apiserver to panic. Look in the logs for details.\n";
+    let mut response = Response::new(Body::full(text));
+    *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+    response
 }
 
 /// The body, when it is not too large.

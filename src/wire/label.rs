@@ -15,7 +15,7 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
     validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 
 /// Why a text is no DNS-1123 subdomain, without regard to its length.
-pub fn subdomain_error(text: &str) -> Option<String> {
+pub(crate) fn subdomain_error(text: &str) -> Option<String> {
     let label = |label: &str| {
         let edge = |letter: Option<u8>| letter.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         let bytes = label.as_bytes();
@@ -27,7 +27,7 @@ pub fn subdomain_error(text: &str) -> Option<String> {
 }
 
 /// Why a text is no label key, nor the key of an annotation or a finalizer.
-pub fn key_error(key: &str) -> Option<String> {
+pub(crate) fn key_error(key: &str) -> Option<String> {
     let parts: Vec<&str> = key.split('/').collect();
     let (prefix, name) = match parts.as_slice() {
         [name] => (None, *name),
@@ -49,7 +49,7 @@ pub fn key_error(key: &str) -> Option<String> {
 }
 
 /// Why a text is no label value.
-pub fn value_error(value: &str) -> Option<String> {
+pub(crate) fn value_error(value: &str) -> Option<String> {
     if value.len() > 63 {
         return Some("must be no more than 63 bytes".to_owned());
     }

@@ -119,6 +119,7 @@ impl RequestInfo {
             ("PATCH", _) => Verb::Patch,
             ("DELETE", true) => Verb::DeleteCollection,
             ("DELETE", false) => Verb::Delete,
+            (_, _) if place.watched => Verb::Watch,
             (_, true) if query.is_true("watch") => Verb::Watch,
             (_, true) => Verb::List,
             _ => Verb::Get,
@@ -171,6 +172,8 @@ struct Place {
     namespace: Option<String>,
     name: Option<String>,
     subresource: Option<String>,
+    /// The older way to ask for a watch: `/api/v1/watch/…`.
+    watched: bool,
 }
 
 impl Place {
@@ -185,6 +188,13 @@ impl Place {
             ["namespaces", namespace, inner @ ..] if is_inner(inner) => (Some(decoded(namespace)), inner),
             other => (None, other),
         };
+        if let ["watch", watched @ ..] = rest
+            && !watched.is_empty()
+        {
+            let path =
+                if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+            return Self { watched: true, ..Self::parse(&format!("{path}/{}", watched.join("/"))) };
+        }
         let Some(plural) = rest.first() else { return Self::default() };
         let resource =
             Resource { group: group.to_owned(), version: version.to_owned(), plural: (*plural).to_owned() };
@@ -193,6 +203,7 @@ impl Place {
             namespace,
             name: rest.get(1).map(|name| decoded(name)),
             subresource: (rest.len() > 2).then(|| rest[2..].join("/")),
+            watched: false,
         }
     }
 }
@@ -238,6 +249,7 @@ mod tests {
             ),
             ("DELETE", "/api/v1/nodes/n", "delete", "nodes n"),
             ("GET", "/version", "get", "/version"),
+            ("GET", "/api/v1/watch/namespaces/a/pods/p", "watch", "pods a/p"),
             ("GET", "/apis/apps/v1", "get", "/apis/apps/v1"),
         ];
         for (method, uri, verb, what) in rows {

@@ -108,7 +108,7 @@ impl Failure {
 
     /// The whole HTTP response.
     pub fn to_response(&self) -> Response {
-        let mut response = Response::new(Body::full(self.to_text()));
+        let mut response = Response::new(Body::full(self.to_text() + "\n"));
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

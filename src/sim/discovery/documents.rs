@@ -46,7 +46,7 @@ pub fn document(registry: &Registry, path: &str, verbose: bool, accept: &str) ->
         }))),
         ["apis"] => Some(Document::json(&json!({
             "kind": "APIGroupList", "apiVersion": "v1",
-            "groups": registry.groups().iter().filter(|g| !g.name.is_empty()).map(|g| group(g)).collect::<Vec<_>>(),
+            "groups": registry.groups().iter().filter(|g| !g.name.is_empty()).map(group).collect::<Vec<_>>(),
         }))),
         ["apis", name] => {
             let found = registry.groups().iter().find(|group| group.name == *name)?;

@@ -7,6 +7,6 @@ mod documents;
 mod kind;
 mod registry;
 
-pub use documents::{Document, document};
+pub use documents::document;
 pub use kind::{Custom, Kind, Rules, Subresource};
 pub use registry::{Registry, columns};

@@ -1,5 +1,8 @@
 use super::Call;
-use crate::{sim::refusal::bad_request, wire::Failure};
+use crate::{
+    sim::refusal::{FieldError, bad_request, invalid_as},
+    wire::Failure,
+};
 use serde_json::{Map, Value, json};
 
 /// The largest body that is read.
@@ -214,6 +217,10 @@ fn drop_empty(fields: &mut Map<String, Value>) {
 /// # Errors
 /// 422 for another kind or version, 400 for metadata of the wrong shape.
 pub fn patched(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
+    if !object.is_object() {
+        let error = FieldError::invalid("patch", &Value::from(object.to_string()), "json: cannot unmarshal");
+        return Err(invalid_as("", "", "", &[error], ""));
+    }
     clean_metadata(call, object)
 }
 

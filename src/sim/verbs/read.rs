@@ -165,6 +165,9 @@ fn read_token(token: &str, scope: &Scope) -> Result<(Option<u64>, ObjectKey), Fa
     if value["v"] != "meta.k8s.io/v1" {
         return Err(wrong("server does not recognize this encoded version"));
     }
+    if value["rv"].as_i64().unwrap_or(0) == 0 {
+        return Err(wrong("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"));
+    }
     let start = value["start"].as_str().filter(|start| !start.is_empty());
     let start = start.ok_or_else(|| wrong("encoded start key empty (version meta.k8s.io/v1)"))?;
     let path = start.trim_start_matches('/').trim_end_matches('\0');

@@ -191,3 +191,61 @@ pub fn deprecation(call: &super::Call<'_>) {
         )
     }));
 }
+
+/// JSON with two blanks for each level, its members in their own order.
+pub fn indented(text: &str) -> String {
+    let (mut out, mut level, mut quoted, mut escaped) = (String::new(), 0usize, false, false);
+    let mut letters = text.chars().peekable();
+    let line = |out: &mut String, level: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", level));
+    };
+    while let Some(letter) = letters.next() {
+        match letter {
+            _ if quoted => out.push(letter),
+            '{' | '[' => {
+                out.push(letter);
+                match letters.next_if(|next| matches!(next, '}' | ']')) {
+                    Some(close) => out.push(close),
+                    None => {
+                        level += 1;
+                        line(&mut out, level);
+                    }
+                }
+            }
+            '}' | ']' => {
+                level = level.saturating_sub(1);
+                line(&mut out, level);
+                out.push(letter);
+            }
+            ',' => {
+                out.push(letter);
+                line(&mut out, level);
+            }
+            ':' => out.push_str(": "),
+            other => out.push(other),
+        }
+        match letter {
+            '"' if !escaped => quoted = !quoted,
+            _ => {}
+        }
+        escaped = quoted && letter == '\\' && !escaped;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indenting_changes_nothing_but_the_blanks() {
+        let text = r#"{"b":{"x":"{\"a\": [1,2]}\\"},"a":[],"c":[1,{}]}"#;
+        let indented = indented(text);
+        assert!(indented.starts_with("{\n  \"b\": {\n    \"x\""), "{indented}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&indented).unwrap(),
+            serde_json::from_str::<Value>(text).unwrap()
+        );
+    }
+}

@@ -5,9 +5,9 @@ use super::{
     create, delete,
     names::segment_errors,
     options::WriteOptions,
-    patch, read,
-    reply::{render, response, set},
-    subresource, update, watch,
+    patch, pods, read,
+    reply::{indented, render, response, set},
+    reviews, subresource, update, watch,
 };
 use crate::{
     sim::{
@@ -101,8 +101,7 @@ fn warn(call: &Call<'_>, answer: &mut Response) {
 /// A failure with its JSON indented, as it is when the form of the answer is itself what failed.
 fn pretty(failure: &Failure) -> Response {
     let mut answer = failure.to_response();
-    let value: serde_json::Value = serde_json::from_str(&failure.to_text()).unwrap_or_default();
-    *answer.body_mut() = Body::full(format!("{value:#}\n"));
+    *answer.body_mut() = Body::full(indented(&failure.to_text()) + "\n");
     answer
 }
 
@@ -270,7 +269,8 @@ fn verb(state: &mut State, call: &mut Call<'_>) -> Result<Reply, Failure> {
         Verb::Get => read::get(state, call),
         Verb::List => read::list(state, call),
         Verb::Watch => watch::watch(state, call),
-        Verb::Create => create::create(state, call),
+        Verb::Create if call.kind.is_core("bindings") => pods::bind(state, call, None),
+        Verb::Create => reviews::review(call).unwrap_or_else(|| create::create(state, call)),
         Verb::Update => update::update(state, call),
         Verb::Patch | Verb::Apply => patch::patch(state, call),
         Verb::Delete => delete::delete(state, call),

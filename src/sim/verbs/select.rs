@@ -4,6 +4,7 @@ use crate::{
     sim::{discovery::Kind, refusal::bad_request},
     wire::{Failure, FieldSelector, LabelSelector},
 };
+use serde_json::Value;
 
 /// The objects that a list or a watch is about.
 ///
@@ -113,4 +114,29 @@ fn own_labels(group: &str, plural: &str) -> Option<&'static [&'static str]> {
 /// Whether a scope selects by anything but its namespace.
 pub fn selects_everything(scope: &Scope) -> bool {
     scope.labels == LabelSelector::default() && scope.fields == FieldSelector::default()
+}
+
+/// Whether a `LabelSelector` object matches labels; an empty one matches all, none at all matches nothing.
+pub fn matches(selector: &Value, labels: &Value) -> bool {
+    if !selector.is_object() {
+        return false;
+    }
+    let label = |key: &str| labels.get(key).and_then(Value::as_str);
+    let equal = selector["matchLabels"].as_object().into_iter().flatten();
+    let mut equal = equal.map(|(key, value)| label(key).is_some() && label(key) == value.as_str());
+    let listed = |expression: &Value, value: Option<&str>| {
+        let values = expression["values"].as_array().into_iter().flatten();
+        value.is_some_and(|value| values.into_iter().any(|known| known == value))
+    };
+    let mut expressions = selector["matchExpressions"].as_array().into_iter().flatten().map(|expression| {
+        let value = label(expression["key"].as_str().unwrap_or_default());
+        match expression["operator"].as_str() {
+            Some("In") => listed(expression, value),
+            Some("NotIn") => !listed(expression, value),
+            Some("Exists") => value.is_some(),
+            Some("DoesNotExist") => value.is_none(),
+            _ => false,
+        }
+    });
+    equal.all(|fits| fits) && expressions.all(|fits| fits)
 }

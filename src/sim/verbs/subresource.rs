@@ -1,4 +1,4 @@
-use super::{Call, Reply, State, patch, read, update};
+use super::{Call, Reply, State, patch, pods, read, reviews, scale, update};
 use crate::{
     sim::refusal::{not_found, unsupported},
     wire::{Failure, Verb},
@@ -19,6 +19,13 @@ pub fn handle(state: &mut State, call: &Call<'_>, sub: &str) -> Result<Reply, Fa
             Verb::Patch | Verb::Apply => patch::patch(state, call),
             _ => Err(crate::sim::refusal::no_method()),
         },
+        "scale" => scale::scale(state, call),
+        "binding" => pods::bind(state, call, Some(call.name())),
+        "eviction" => pods::evict(state, call),
+        "log" => pods::log(state, call),
+        "exec" | "attach" | "portforward" => pods::stream(state, call, sub),
+        "token" => reviews::token(state, call),
+        proxied if proxied == "proxy" || proxied.starts_with("proxy/") => pods::proxy(state, call),
         other => Err(unsupported(&format!("the subresource {other:?} of {}", call.kind.resource))),
     }
 }

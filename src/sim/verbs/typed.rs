@@ -6,13 +6,15 @@ use serde_json::Value;
 ///
 /// # Errors
 /// 400 for values of the wrong type, and for unknown fields when they are refused.
-pub fn decoded(call: &Call<'_>, object: Value) -> Result<Value, Failure> {
-    let _ = call;
+pub fn decoded(call: &Call<'_>, mut object: Value) -> Result<Value, Failure> {
+    if call.kind.is("apiextensions.k8s.io", "customresourcedefinitions") {
+        crate::sim::crd::complete(&mut object);
+    }
     Ok(object)
 }
 
 /// What is wrong with an object, or with how it changed.
 pub fn errors(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    let _ = (call, object, old);
-    Vec::new()
+    let _ = old;
+    super::scale::errors(&call.kind, object)
 }

@@ -170,8 +170,8 @@ impl Watch {
         (lines, same)
     }
 
-    /// The bookmark that a watch sends shortly before its end, when it was asked for.
-    pub fn last_bookmark(&self) -> Option<String> {
+    /// A bookmark of the present place, when they were asked for.
+    pub fn bookmark_now(&self) -> Option<String> {
         (self.bookmarks && self.after > 0).then(|| self.bookmark(false))
     }
 
