@@ -2,6 +2,7 @@
 
 use super::{
     discovery::{Custom, Kind, Rules, Subresource},
+    schema::Schema,
     verbs::State,
 };
 use crate::wire::{ObjectKey, Resource};
@@ -128,11 +129,21 @@ fn kind(object: &Value, version: &Value) -> Kind {
         rules: Rules { conditional: true, generation: true, folder, ..Rules::default() },
         custom: Some(Arc::new(Custom {
             storage_version,
+            schema: Schema::custom(&version["schema"]["openAPIV3Schema"]),
+            served: served(spec),
             version: version.clone(),
             terminating: object["metadata"].get("deletionTimestamp").is_some(),
         })),
+        built_in: Default::default(),
         resource,
     }
+}
+
+/// The `apiVersion`s that a definition serves.
+fn served(spec: &Value) -> Vec<String> {
+    let versions = spec["versions"].as_array().into_iter().flatten();
+    let named = versions.filter(|version| version["served"] == true).filter_map(|v| v["name"].as_str());
+    named.map(|name| format!("{}/{name}", spec["group"].as_str().unwrap_or_default())).collect()
 }
 
 fn subresources(version: &Value, kind: &str) -> BTreeMap<String, Subresource> {

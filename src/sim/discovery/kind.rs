@@ -1,7 +1,13 @@
-use crate::wire::Resource;
+use crate::{
+    sim::schema::{Definitions, Schema},
+    wire::Resource,
+};
 use serde::Deserialize;
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 /// One served type at one version.
 #[derive(Debug)]
@@ -34,6 +40,8 @@ pub struct Kind {
     pub rules: Rules,
     /// What its definition says, for a custom resource.
     pub custom: Option<Arc<Custom>>,
+    /// The schema of a built-in type, once it was looked for.
+    pub built_in: OnceLock<Option<&'static Schema>>,
 }
 
 /// One subresource.
@@ -79,6 +87,10 @@ pub struct Rules {
 pub struct Custom {
     /// The version that objects are stored in.
     pub storage_version: String,
+    /// The structural schema.
+    pub schema: Schema,
+    /// The versions that are served.
+    pub served: Vec<String>,
     /// The entry of `spec.versions`.
     pub version: Value,
     /// The definition is being deleted.
@@ -89,6 +101,21 @@ impl Kind {
     /// `apiVersion` of its objects.
     pub fn api_version(&self) -> String {
         self.resource.api_version()
+    }
+
+    /// What its objects may be.
+    pub fn schema(&self) -> Option<&Schema> {
+        if let Some(custom) = &self.custom {
+            return Some(&custom.schema);
+        }
+        let look = || {
+            let (group, version) = self.own.as_ref().map_or(
+                (self.resource.group.as_str(), self.resource.version.as_str()),
+                |(group, version)| (group.as_str(), version.as_str()),
+            );
+            Definitions::v1_36().kind(group, version, &self.kind)
+        };
+        *self.built_in.get_or_init(look)
     }
 
     /// Whether this is the `apiVersion` of its objects.

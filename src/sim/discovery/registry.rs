@@ -79,16 +79,10 @@ impl Registry {
         kinds.iter().find(|kind| kind.resource.plural == plural)
     }
 
-    /// The type of a kind.
-    pub fn by_kind(&self, group: &str, version: &str, name: &str) -> Option<&Arc<Kind>> {
-        self.version(group, version)?.iter().find(|kind| kind.kind == name)
-    }
-
-    /// Every type in its preferred version.
-    pub fn preferred(&self) -> impl Iterator<Item = &Arc<Kind>> {
-        let mut seen = BTreeSet::new();
-        let kinds = self.groups.iter().flat_map(|group| group.versions.iter().flat_map(|(_, kinds)| kinds));
-        kinds.filter(move |kind| seen.insert((kind.resource.group.as_str(), kind.resource.plural.as_str())))
+    /// Every type in every version.
+    #[cfg(test)]
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Kind>> {
+        self.groups.iter().flat_map(|group| group.versions.iter().flat_map(|(_, kinds)| kinds))
     }
 
     /// Whether a group is one of Kubernetes itself.
@@ -196,6 +190,7 @@ impl Row {
             subresources: self.subresources.into_iter().map(|sub| (sub.name.clone(), sub)).collect(),
             rules,
             custom: None,
+            built_in: Default::default(),
             resource,
         }
     }
@@ -224,7 +219,7 @@ mod tests {
         let later = ["leasecandidates", "devicetaintrules"];
         for list in rules.as_object().unwrap().values().filter_map(Value::as_array).flatten() {
             let (group, plural) = list.as_str().unwrap().split_once('/').unwrap();
-            let found = registry.preferred().any(|kind| kind.is(group, plural));
+            let found = registry.all().any(|kind| kind.is(group, plural));
             assert!(found || later.contains(&plural), "{list}");
         }
         assert!(registry.find("apps", "v1", "deployments").is_some_and(|kind| kind.rules.generation));

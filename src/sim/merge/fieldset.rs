@@ -131,7 +131,7 @@ impl FieldSet {
     pub(super) fn fitted(&self, schema: Option<&Schema>) -> Self {
         let entries = self.0.iter().map(|(element, entry)| {
             let inner = child(schema, element);
-            let whole = inner.is_some_and(|schema| is_whole(schema));
+            let whole = inner.is_some_and(is_whole);
             let entry = match whole && !entry.below.is_empty() {
                 true => Entry { member: true, below: Self::default() },
                 false => Entry { member: entry.member, below: entry.below.fitted(inner) },

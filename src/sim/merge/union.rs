@@ -58,7 +58,7 @@ fn united_items(live: &Value, applied: &Value, schema: &Schema, list: &ListType)
         if done.contains(&element) || shared.peek().is_some_and(|next| *next != element) {
             continue;
         }
-        while let Some((other, item)) = right.next() {
+        for (other, item) in right.by_ref() {
             all.push(merged(other, item));
             done.push(other);
             if other == element {

@@ -47,8 +47,21 @@ pub fn add(state: &mut State, call: &Call<'_>, mut object: Value) -> Result<Arc<
             uid.join(", ")
         ));
     }
-    let mut object = super::typed::decoded(call, object)?;
-    super::owners::created(state, call, &mut object);
+    let object = super::typed::decoded(call, object)?;
+    let object = super::owners::created(state, call, object);
+    admit(state, call, object)
+}
+
+/// Makes an object whose owners are noted already.
+///
+/// # Errors
+/// What the steps of the server refuse, in its order.
+pub fn tracked(state: &mut State, call: &Call<'_>, mut object: Value) -> Result<Arc<Value>, Failure> {
+    wipe(call, &mut object)?;
+    admit(state, call, object)
+}
+
+fn admit(state: &mut State, call: &Call<'_>, mut object: Value) -> Result<Arc<Value>, Failure> {
     admission::create(state, call, &mut object)?;
     let generated = named(state, &mut object);
     let metadata = &mut object["metadata"];

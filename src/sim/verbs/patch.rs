@@ -1,6 +1,10 @@
 use super::{Call, State, convert::shown, decode, reply::Reply, update};
 use crate::{
-    sim::{merge, refusal::not_found},
+    sim::{
+        merge,
+        refusal::not_found,
+        schema::{Definitions, Schema},
+    },
     wire::Failure,
 };
 use serde_json::Value;
@@ -69,10 +73,19 @@ pub fn patched(call: &Call<'_>, format: Format, before: &Value) -> Result<Value,
         .map_err(|error| decode::patch_error(call, format == Format::Json, &error))?;
     let result = match format {
         Format::Json => merge::json_patch(before.clone(), &patch),
-        Format::Merge => Ok(merge::merge_patch(before.clone(), &patch)),
-        Format::Strategic | Format::Apply => {
-            return Err(crate::sim::refusal::unsupported("strategic merge patch"));
-        }
+        Format::Merge => merge::merge_patch(before.clone(), &patch),
+        Format::Strategic | Format::Apply => match schema(call) {
+            Some(schema) => merge::strategic_merge(before.clone(), &patch, schema),
+            None => return Err(crate::sim::refusal::unsupported("strategic merge patch of this type")),
+        },
     };
     result.map_err(|error| error.to_failure())
+}
+
+/// The schema of what is patched.
+fn schema<'a>(call: &'a Call<'_>) -> Option<&'a Schema> {
+    match call.subresource() {
+        Some("scale") => Definitions::v1_36().kind("autoscaling", "v1", "Scale"),
+        _ => call.kind.schema(),
+    }
 }

@@ -161,13 +161,19 @@ fn budget(state: &mut State, call: &Call<'_>, pod: &Value, options: &DeleteOptio
         return refuse(why, None);
     }
     if !options.dry_run {
-        let mut less = (**budget).clone();
-        less["status"]["disruptionsAllowed"] = json!(number(&status["disruptionsAllowed"]) - 1);
-        let pod_name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        less["status"]["disruptedPods"][pod_name] = json!(state.clock.seconds());
-        state.store.put(key, less);
+        disrupt(state, key, budget, pod);
     }
     Ok(())
+}
+
+/// Notes a disruption in the budget that allowed it.
+fn disrupt(state: &mut State, key: &ObjectKey, budget: &Value, pod: &Value) {
+    let allowed = budget["status"]["disruptionsAllowed"].as_i64().unwrap_or(0);
+    let mut less = budget.clone();
+    less["status"]["disruptionsAllowed"] = json!(allowed - 1);
+    let pod_name = pod["metadata"]["name"].as_str().unwrap_or_default();
+    less["status"]["disruptedPods"][pod_name] = json!(state.clock.seconds());
+    state.store.put(key, less);
 }
 
 /// The log of a container; there is no kubelet that wrote one.

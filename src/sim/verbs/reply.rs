@@ -9,6 +9,7 @@ use crate::{
     wire::{Body, Failure, Response},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -47,17 +48,18 @@ pub fn render(
     reply: &Reply,
     kind: &Kind,
     form: &Form,
-    query_include: Option<&str>,
+    include: Option<&str>,
+    now: Timestamp,
 ) -> Result<Response, Failure> {
     let (code, value) = match reply {
         Reply::Text(code, media, text) => return Ok(response(*code, media, text.clone())),
         Reply::Watch(_) => return Err(Failure::new(500, "InternalError", "a watch is no whole answer")),
-        Reply::Object(code, object) => (*code, single(object, kind, form, query_include)?),
+        Reply::Object(code, object) => (*code, single(object, kind, form, include, now)?),
         Reply::List(list) => {
             if form.transform == Transform::None && form.media == Media::Json && !form.pretty {
                 return Ok(response(200, "application/json", plain_list(list, kind)));
             }
-            (200, whole_list(list, kind, form, query_include)?)
+            (200, whole_list(list, kind, form, include, now)?)
         }
     };
     match (form.media, form.pretty) {
@@ -75,6 +77,7 @@ fn single(
     kind: &Kind,
     form: &Form,
     include: Option<&str>,
+    now: Timestamp,
 ) -> Result<Arc<Value>, Failure> {
     if object["kind"] == "Status" {
         return Ok(object.clone());
@@ -85,8 +88,13 @@ fn single(
         Transform::MetadataList => Err(wrong_shape(form.transform, &kind.kind)),
         Transform::Table => {
             let rv = &object["metadata"]["resourceVersion"];
-            let table =
-                table::table(kind, std::slice::from_ref(object), json!({"resourceVersion": rv}), include)?;
+            let table = table::table(
+                kind,
+                std::slice::from_ref(object),
+                json!({"resourceVersion": rv}),
+                include,
+                now,
+            )?;
             Ok(Arc::new(table))
         }
     }
@@ -103,11 +111,17 @@ fn list_metadata(list: &List, custom: bool) -> Value {
     metadata
 }
 
-fn whole_list(list: &List, kind: &Kind, form: &Form, include: Option<&str>) -> Result<Arc<Value>, Failure> {
+fn whole_list(
+    list: &List,
+    kind: &Kind,
+    form: &Form,
+    include: Option<&str>,
+    now: Timestamp,
+) -> Result<Arc<Value>, Failure> {
     let metadata = list_metadata(list, kind.custom.is_some());
     let value = match form.transform {
         Transform::Metadata => return Err(wrong_shape(form.transform, &kind.list_kind)),
-        Transform::Table => table::table(kind, &list.items, list_metadata(list, false), include)?,
+        Transform::Table => table::table(kind, &list.items, list_metadata(list, false), include, now)?,
         Transform::MetadataList => json!({
             "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
             "metadata": list_metadata(list, false),

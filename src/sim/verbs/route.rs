@@ -68,17 +68,17 @@ pub fn handle(
     call.warnings.borrow_mut().extend(call.kind.rules.warning.clone());
     super::reply::deprecation(&call);
     let outcome = verb(state, &mut call);
-    finish(&call, outcome)
+    finish(&call, outcome, state.clock.now())
 }
 
-fn finish(call: &Call<'_>, outcome: Result<Reply, Failure>) -> Handled {
+fn finish(call: &Call<'_>, outcome: Result<Reply, Failure>, now: jiff::Timestamp) -> Handled {
     let rendered = match outcome {
         Ok(Reply::Watch(watch)) => {
             let mut carrier = response(200, "application/json", "");
             warn(call, &mut carrier);
             return Handled::Stream(watch, carrier.headers().clone());
         }
-        Ok(reply) => render(&reply, &call.kind, &call.form, call.info.query.get("includeObject")),
+        Ok(reply) => render(&reply, &call.kind, &call.form, call.info.query.get("includeObject"), now),
         Err(failure) => Err(failure),
     };
     let late = matches!(&rendered, Err(failure) if failure.code == 504);

@@ -51,11 +51,6 @@ impl Clock {
         let second = self.now().as_second().saturating_add(seconds);
         Timestamp::from_second(second).unwrap_or(self.base).to_string()
     }
-
-    /// Now with six digits of a second, as `MicroTime` writes it.
-    pub fn micros(&self) -> String {
-        format!("{:.6}", self.now())
-    }
 }
 
 impl State {

@@ -75,14 +75,22 @@ fn wrong_uid(call: &Call<'_>, uid: &str, old: &Value) -> Failure {
 ///
 /// # Errors
 /// What the steps of the server refuse, in its order.
-pub fn write(
+pub fn write(state: &mut State, call: &Call<'_>, old: &Arc<Value>, object: Value) -> Result<Reply, Failure> {
+    let object = super::owners::updated(state, call, &shown(&call.kind, old), object);
+    tracked(state, call, old, object)
+}
+
+/// The rest of an update whose owners are noted already.
+///
+/// # Errors
+/// What the steps of the server refuse, in its order.
+pub fn tracked(
     state: &mut State,
     call: &Call<'_>,
     old: &Arc<Value>,
-    mut object: Value,
+    object: Value,
 ) -> Result<Reply, Failure> {
     let old_shown = shown(&call.kind, old);
-    super::owners::updated(state, call, &old_shown, &mut object);
     let object = settle(state, call, &old_shown, object)?;
     store(state, call, old, object)
 }
@@ -105,6 +113,7 @@ fn settle(state: &mut State, call: &Call<'_>, old: &Value, mut object: Value) ->
         set_or_drop(&mut object["metadata"], "uid", old["metadata"].get("uid"));
     }
     strategy::for_update(call, old, &mut object);
+    super::owners::settle(old, &mut object);
     let mut errors = immutable_errors(old, &asked);
     let metadata = names::metadata_errors(&call.kind, &object);
     errors.extend(metadata);

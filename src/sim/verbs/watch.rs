@@ -15,6 +15,7 @@ use crate::{
     },
     wire::{EventType, Failure},
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -31,6 +32,7 @@ pub struct Watch {
     after: u64,
     waiting: VecDeque<String>,
     over: bool,
+    now: Timestamp,
     /// Changes whenever there may be something new.
     pub topic: watch::Receiver<u64>,
     /// How long the stream lasts.
@@ -61,7 +63,7 @@ pub fn watch(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     let scope = select::scope(call)?;
     let include = query.get("includeObject");
     if call.form.transform == Transform::Table {
-        table::table(&call.kind, &[], Value::Null, include)?;
+        table::table(&call.kind, &[], Value::Null, include, state.clock.now())?;
     }
     let start = start(state, call)?;
     // Without a wish the server ends a watch after half an hour to an hour.
@@ -80,6 +82,7 @@ pub fn watch(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
         after: 0,
         waiting: VecDeque::new(),
         over: false,
+        now: state.clock.now(),
         topic,
         timeout: Duration::from_secs(seconds),
     };
@@ -148,6 +151,7 @@ impl Watch {
     /// The lines that are new, and whether the stream goes on.
     pub fn read(&mut self, state: &State) -> (Vec<String>, bool) {
         let mut lines: Vec<String> = self.waiting.drain(..).collect();
+        self.now = state.clock.now();
         if self.over {
             return (lines, false);
         }
@@ -205,7 +209,7 @@ impl Watch {
 
     /// A table of one row; only the first says what its columns are.
     fn table(&mut self, object: &Value) -> Value {
-        let row = table::row(&self.kind, object, self.include.as_deref()).unwrap_or_default();
+        let row = table::row(&self.kind, object, self.include.as_deref(), self.now).unwrap_or_default();
         let columns = if self.columns_sent { Value::Null } else { table::definitions(&self.kind) };
         self.columns_sent = true;
         let rv = &object["metadata"]["resourceVersion"];
