@@ -4,6 +4,7 @@
 //! `docs/capture-format.md`; or its objects. It only reads the cluster: it never creates, changes or deletes
 //! anything there, and never writes what `scrub` has not seen.
 
+mod items;
 mod layout;
 
 pub use layout::{escape, unescape};
