@@ -4,7 +4,23 @@
 //! `docs/capture-format.md`; or its objects. It only reads the cluster: it never creates, changes or deletes
 //! anything there, and never writes what `scrub` has not seen.
 
+mod api;
+mod archive;
+mod discover;
+mod error;
 mod items;
+mod kinds;
 mod layout;
+mod list;
+mod manifest;
+mod object;
+mod pattern;
+mod sink;
 
+pub use api::Why;
+pub use archive::Format;
+pub use error::Error;
+pub use kinds::{Kind, Kinds};
 pub use layout::{escape, unescape};
+pub use manifest::{FORMAT_VERSION, KindReport, LogReport, Manifest, Missing};
+pub use pattern::{Filter, Pattern};
