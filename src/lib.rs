@@ -40,6 +40,7 @@
 //! | 5 | `snapshot` | what a cluster holds and what an operator did, as text for insta |
 //! | 4 | [`harness`] | where tests enter: scenarios, worlds, operators, the environment |
 //! | 3 | [`sim`] | an API server in the process |
+//! | 3 | [`gather`] | captures: what a whole cluster holds, as files; read, written, compared |
 //! | 3 | [`tape`] | recordings: written, sealed, read, compared, linted, played |
 //! | 2 | [`scrub`] | secrets and noise, out of what is written down |
 //! | 2 | [`history`] | what a cluster said over time: versions, cursors, pages |
@@ -50,6 +51,7 @@
 
 pub mod cluster;
 pub mod entropy;
+pub mod gather;
 pub mod harness;
 pub mod history;
 pub mod runtime;

@@ -22,10 +22,13 @@ const MAY: &[(&str, &[&str])] = &[
     ("serve", &["wire"]),
     ("sim", &["wire", "entropy", "history"]),
     ("tape", &["wire", "entropy", "scrub", "history"]),
-    ("gather", &["wire", "entropy", "scrub"]),
+    ("gather", &["wire", "entropy", "scrub", "history", "tape"]),
     (
         "harness",
-        &["wire", "entropy", "scrub", "history", "runtime", "fault", "cluster", "serve", "sim", "tape"],
+        &[
+            "wire", "entropy", "scrub", "history", "runtime", "fault", "cluster", "serve", "sim", "tape",
+            "gather",
+        ],
     ),
     ("snapshot", &["wire", "entropy", "scrub", "tape", "gather", "harness"]),
     ("report", &["wire", "entropy", "tape"]),

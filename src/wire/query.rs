@@ -35,6 +35,12 @@ impl Query {
     }
 }
 
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Query {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+    }
+}
+
 /// `a=b&c=d`, encoded again.
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

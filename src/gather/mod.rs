@@ -1,0 +1,26 @@
+//! Captures: the state of a live cluster as files, and what others wrote down of theirs.
+//!
+//! In: a client and what is wanted of the cluster; or a capture on disk. Out: a capture in the format of
+//! `docs/capture-format.md`; or its objects. It only reads the cluster: it never creates, changes or deletes
+//! anything there, and never writes what `scrub` has not seen.
+
+mod api;
+mod archive;
+mod discover;
+mod error;
+mod items;
+mod kinds;
+mod layout;
+mod list;
+mod manifest;
+mod object;
+mod pattern;
+mod sink;
+
+pub use api::Why;
+pub use archive::Format;
+pub use error::Error;
+pub use kinds::{Kind, Kinds};
+pub use layout::{escape, unescape};
+pub use manifest::{FORMAT_VERSION, KindReport, LogReport, Manifest, Missing};
+pub use pattern::{Filter, Pattern};

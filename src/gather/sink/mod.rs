@@ -1,0 +1,124 @@
+//! Where a capture is written: a directory or an archive, first beside its place, under a name that says that
+//! it is partial, and at the end renamed. In come paths and contents, out comes the capture or what came to be
+//! of it. It never looks at what it writes, and never replaces what is no capture.
+
+#[cfg(feature = "archive")]
+mod pack;
+mod tree;
+
+use super::{Error, Format, archive::partial_name};
+use std::{
+    fs, io,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+/// A capture that is being written.
+pub(super) struct Sink {
+    to: Box<dyn Put>,
+    partial: PathBuf,
+    destination: PathBuf,
+}
+
+/// Takes files.
+trait Put: Send {
+    /// Writes one file of `length` bytes.
+    fn put(&mut self, path: &str, length: u64, content: &mut dyn Read) -> io::Result<()>;
+
+    /// Brings on disk what was put.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// Ends it.
+    fn close(self: Box<Self>) -> io::Result<()>;
+}
+
+impl Sink {
+    /// Begins a capture beside `destination`.
+    pub(super) fn create(destination: &Path, force: bool) -> Result<Self, Error> {
+        check(destination, force)?;
+        let free = |n: &u32| fs::symlink_metadata(partial_name(destination, *n)).is_err();
+        let number = (1..u32::MAX).find(free).expect("there are not so many files");
+        let partial = partial_name(destination, number);
+        let fail = |source| Error::Write { path: partial.clone(), source };
+        if let Some(folder) = partial.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).map_err(fail)?;
+        }
+        let to: Box<dyn Put> = match Format::of(destination) {
+            Format::Directory => Box::new(tree::Tree::create(&partial).map_err(fail)?),
+            #[cfg(feature = "archive")]
+            format => pack::create(&partial, format).map_err(fail)?,
+            #[cfg(not(feature = "archive"))]
+            _ => return Err(Error::NoArchives { path: destination.to_owned() }),
+        };
+        Ok(Self { to, partial, destination: destination.to_owned() })
+    }
+
+    /// Writes one file.
+    pub(super) fn put(&mut self, path: &str, content: &[u8]) -> Result<(), Error> {
+        self.put_from(path, content.len() as u64, &mut &content[..])
+    }
+
+    /// Writes one file from a reader.
+    pub(super) fn put_from(&mut self, path: &str, length: u64, content: &mut dyn Read) -> Result<(), Error> {
+        self.to.put(path, length, content).map_err(|source| self.failed(source))
+    }
+
+    /// Brings on disk what was put, so that it is there after a crash.
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        self.to.flush().map_err(|source| self.failed(source))
+    }
+
+    /// Ends it and puts it in its place.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        let fail = |source| Error::Write { path: self.partial.clone(), source };
+        self.to.close().map_err(fail)?;
+        replace(&self.partial, &self.destination).map_err(fail)
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        Error::Write { path: self.partial.clone(), source }
+    }
+}
+
+/// Only a capture may be replaced, and only if asked for.
+fn check(destination: &Path, force: bool) -> Result<(), Error> {
+    let path = destination.to_owned();
+    let Ok(found) = fs::symlink_metadata(destination) else { return Ok(()) };
+    if found.is_dir() {
+        let mut entries =
+            fs::read_dir(destination).map_err(|source| Error::Write { path: path.clone(), source })?;
+        if entries.next().is_none() {
+            return Ok(());
+        }
+        let ours = ["capture.json", "manifest.json"].iter().any(|name| destination.join(name).is_file());
+        return match (force, ours) {
+            (false, _) => Err(Error::Exists { path }),
+            (true, false) => Err(Error::NotOurs { path }),
+            (true, true) => Ok(()),
+        };
+    }
+    match force {
+        false => Err(Error::Exists { path }),
+        true if Format::of(destination) == Format::Directory => Err(Error::NotOurs { path }),
+        true => Ok(()),
+    }
+}
+
+/// A file takes the place of the old one at once; of a directory the old one steps aside first.
+fn replace(partial: &Path, destination: &Path) -> io::Result<()> {
+    if !destination.is_dir() {
+        return fs::rename(partial, destination);
+    }
+    let mut aside = partial.as_os_str().to_owned();
+    aside.push(".old");
+    let aside = PathBuf::from(aside);
+    fs::rename(destination, &aside)?;
+    if let Err(error) = fs::rename(partial, destination) {
+        fs::rename(&aside, destination)?;
+        return Err(error);
+    }
+    fs::remove_dir_all(&aside)
+}
+
+#[cfg(test)]
+mod tests;
