@@ -7,6 +7,7 @@
 
 mod admission;
 mod bootstrap;
+mod builtin;
 mod crd;
 mod discovery;
 pub mod merge;

@@ -1,5 +1,11 @@
 use super::Call;
-use crate::{sim::refusal::FieldError, wire::Failure};
+use crate::{
+    sim::{
+        builtin,
+        refusal::{FieldError, bad_request},
+    },
+    wire::Failure,
+};
 use serde_json::Value;
 
 /// An object as its type reads it: pruned, without nulls, with defaults.
@@ -9,6 +15,17 @@ use serde_json::Value;
 pub fn decoded(call: &Call<'_>, mut object: Value) -> Result<Value, Failure> {
     if call.kind.is("apiextensions.k8s.io", "customresourcedefinitions") {
         crate::sim::crd::complete(&mut object);
+    }
+    if call.kind.custom.is_none() {
+        builtin::canonical_quantities(&mut object).map_err(|_| {
+            let kind = &call.kind;
+            bad_request(format!(
+                "{} in version {:?} cannot be handled as a {}: quantities must match the regular expression \
+                 '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+                kind.kind, kind.resource.version, kind.kind
+            ))
+        })?;
+        builtin::fill(&call.kind, &mut object);
     }
     Ok(object)
 }

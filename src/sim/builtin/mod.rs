@@ -1,0 +1,11 @@
+//! What the code of the built-in types does, beyond what their schemas say: defaults, what a new object starts
+//! with, what is wrong with one, and what may not change.
+//!
+//! In go decoded objects, out come the same objects filled in, or errors with the server's texts. Plain
+//! functions over one object: this room sees no other objects and stores nothing.
+
+mod defaults;
+mod quantity;
+
+pub use defaults::{fill, pod_spec_path};
+pub use quantity::{Quantity, canonical_quantities};
