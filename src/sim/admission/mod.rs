@@ -3,11 +3,15 @@
 //! In go objects on their way to the store, out come the same objects, filled in or refused. Each plugin can
 //! be turned off by the name that kube-apiserver gives it.
 
+mod limits;
 mod namespaces;
+mod pods;
+mod quota;
+mod storage;
 
 use super::verbs::{Call, State};
 use crate::wire::Failure;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Looks at an object that is created, and fills it in.
 ///
@@ -17,7 +21,56 @@ pub fn create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Result<
     if state.admits("NamespaceLifecycle") {
         namespaces::create(state, call, object)?;
     }
+    match (call.kind.resource.group.as_str(), call.kind.resource.plural.as_str()) {
+        ("", "pods") => pod(state, call, object)?,
+        ("", "nodes") if state.admits("TaintNodesByCondition") => taint(object),
+        ("", "persistentvolumeclaims" | "persistentvolumes") => volume(state, call, object),
+        ("networking.k8s.io", "ingresses") if state.admits("DefaultIngressClass") => {
+            let annotation = "ingressclass.kubernetes.io/is-default-class";
+            let (group, plural) = ("networking.k8s.io", "ingressclasses");
+            storage::default_class(state, group, plural, annotation, "ingressClassName", object);
+        }
+        _ => {}
+    }
     Ok(())
+}
+
+fn pod(state: &mut State, call: &Call<'_>, pod: &mut Value) -> Result<(), Failure> {
+    if state.admits("LimitRanger") {
+        limits::fill(state, call, pod);
+    }
+    if state.admits("ServiceAccount") {
+        pods::service_account(state, call, pod)?;
+    }
+    if state.admits("Priority") {
+        pods::priority(state, call, pod)?;
+    }
+    if state.admits("DefaultTolerationSeconds") {
+        pods::tolerations(pod);
+    }
+    Ok(())
+}
+
+fn volume(state: &State, call: &Call<'_>, object: &mut Value) {
+    let claim = call.kind.is_core("persistentvolumeclaims");
+    if claim && state.admits("DefaultStorageClass") {
+        let annotation = "storageclass.kubernetes.io/is-default-class";
+        let (group, plural) = ("storage.k8s.io", "storageclasses");
+        storage::default_class(state, group, plural, annotation, "storageClassName", object);
+    }
+    if state.admits("StorageObjectInUseProtection") {
+        storage::protect(&call.kind.resource.plural, object);
+    }
+}
+
+/// A new node takes no pods until it is ready.
+fn taint(node: &mut Value) {
+    let taint = json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"});
+    let mut taints = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
+    if !taints.iter().any(|known| known["key"] == taint["key"] && known["effect"] == taint["effect"]) {
+        taints.push(taint);
+    }
+    node["spec"]["taints"] = json!(taints);
 }
 
 /// Looks at an object that is created, once it is whole.
@@ -25,7 +78,12 @@ pub fn create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Result<
 /// # Errors
 /// 403 of a plugin.
 pub fn validate_create(state: &mut State, call: &Call<'_>, object: &Value) -> Result<(), Failure> {
-    let _ = (state, call, object);
+    if call.kind.is_core("pods") && state.admits("LimitRanger") {
+        limits::check(state, call, object)?;
+    }
+    if call.kind.namespaced && state.admits("ResourceQuota") {
+        quota::charge(state, call, object)?;
+    }
     Ok(())
 }
 

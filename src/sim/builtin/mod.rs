@@ -8,4 +8,4 @@ mod defaults;
 mod quantity;
 
 pub use defaults::{fill, pod_spec_path};
-pub use quantity::{Quantity, canonical_quantities};
+pub use quantity::{Quantity, canonical_quantities, qos};

@@ -55,6 +55,11 @@ impl Quantity {
         Self { milli: self.milli.saturating_add(other.milli), ..self }
     }
 
+    /// Nothing, in the same form.
+    pub fn zero(self) -> Self {
+        Self { milli: 0, ..self }
+    }
+
     /// Whether it is less than nothing.
     pub fn is_negative(self) -> bool {
         self.milli < 0
@@ -145,6 +150,31 @@ fn canonical_list(list: &mut Value) -> Result<(), String> {
         *amount = json!(quantity.canonical());
     }
     Ok(())
+}
+
+/// The quality of service of a pod.
+pub fn qos(spec: &Value) -> &'static str {
+    let all: Vec<&Value> = ["initContainers", "containers"]
+        .iter()
+        .flat_map(|list| spec[*list].as_array().into_iter().flatten())
+        .map(|container| &container["resources"])
+        .collect();
+    let amounts = |resources: &Value, field: &str| {
+        ["cpu", "memory"]
+            .map(|name| resources[field][name].as_str().and_then(Quantity::parse).filter(|q| q.milli != 0))
+    };
+    let said = |resources: &&Value| {
+        amounts(resources, "limits").iter().chain(&amounts(resources, "requests")).any(Option::is_some)
+    };
+    let full = |resources: &&Value| {
+        let limits = amounts(resources, "limits");
+        limits.iter().all(Option::is_some) && amounts(resources, "requests") == limits
+    };
+    match () {
+        () if !all.iter().any(said) => "BestEffort",
+        () if all.iter().all(full) => "Guaranteed",
+        () => "Burstable",
+    }
 }
 
 #[cfg(test)]

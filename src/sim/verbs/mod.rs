@@ -22,6 +22,7 @@ mod reviews;
 mod route;
 mod scale;
 mod select;
+mod services;
 mod state;
 mod strategy;
 mod subresource;

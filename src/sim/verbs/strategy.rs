@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 /// # Errors
 /// 422 for what cannot be allocated.
 pub fn for_create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
-    let _ = state;
     let kind = &call.kind;
     if kind.rules.generation {
         object["metadata"]["generation"] = json!(1);
@@ -27,11 +26,16 @@ pub fn for_create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Res
             object["spec"] = json!({"finalizers": ["kubernetes"]});
             object["status"] = json!({"phase": "Active"});
         }
-        ("", "pods") => object["status"] = json!({"phase": "Pending", "qosClass": "BestEffort"}),
+        ("", "pods") => pod_status(state, object),
         ("", "persistentvolumeclaims" | "persistentvolumes") => {
             object["status"] = json!({"phase": "Pending"})
         }
-        ("", "services") => object["status"] = json!({"loadBalancer": {}}),
+        ("", "services") => {
+            object["status"] = json!({"loadBalancer": {}});
+            super::services::allocate(state, call, object)?;
+        }
+        ("networking.k8s.io", "ingresses") => object["status"] = json!({"loadBalancer": {}}),
+        ("batch", "jobs") => job(object),
         ("", "nodes") => object["status"] = object.get("status").cloned().unwrap_or_else(|| json!({})),
         ("apiextensions.k8s.io", _) => crate::sim::crd::prepare(object),
         _ => {}
@@ -106,4 +110,46 @@ fn generation(call: &Call<'_>, old: &Value, object: &mut Value) {
     let changed =
         call.subresource() != Some("status") && !fixed && (without(old) != without(object) || annotated);
     object["metadata"]["generation"] = json!(if changed { was + 1 } else { was });
+}
+
+/// A new pod waits for its node.
+fn pod_status(state: &State, pod: &mut Value) {
+    let mut status = json!({"phase": "Pending", "qosClass": crate::sim::builtin::qos(&pod["spec"])});
+    if pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
+        status["conditions"] = json!([{
+            "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "lastProbeTime": null,
+            "lastTransitionTime": state.clock.seconds(),
+            "message": "Scheduling is blocked due to non-empty scheduling gates",
+        }]);
+    }
+    pod["status"] = status;
+}
+
+/// A job knows its pods by its uid.
+fn job(job: &mut Value) {
+    let labels = job["spec"]["template"]["metadata"].get("labels").cloned();
+    if job["metadata"].get("labels").is_none()
+        && let Some(labels) = labels
+    {
+        job["metadata"]["labels"] = labels;
+    }
+    if job["spec"]["manualSelector"] == true || !job["spec"]["template"].is_object() {
+        return;
+    }
+    let (name, uid) = (job["metadata"]["name"].clone(), job["metadata"]["uid"].clone());
+    for place in ["/spec/template", ""] {
+        let Some(object) = job.pointer_mut(place) else { continue };
+        for (key, value) in [
+            ("batch.kubernetes.io/controller-uid", &uid),
+            ("batch.kubernetes.io/job-name", &name),
+            ("controller-uid", &uid),
+            ("job-name", &name),
+        ] {
+            if object["metadata"].is_null() {
+                object["metadata"] = json!({});
+            }
+            object["metadata"]["labels"][key] = value.clone();
+        }
+    }
+    job["spec"]["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
 }
