@@ -42,6 +42,16 @@ impl FieldError {
         Self::new(field, "FieldValueNotSupported", message)
     }
 
+    /// `Duplicate value: VALUE`.
+    pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+        Self::new(field, "FieldValueDuplicate", format!("Duplicate value: {value}"))
+    }
+
+    /// `Not found: VALUE`.
+    pub fn not_found(field: impl Into<String>, value: &Value) -> Self {
+        Self::new(field, "FieldValueNotFound", format!("Not found: {value}"))
+    }
+
     /// `Too long: may not be more than N bytes`.
     pub fn too_long(field: impl Into<String>, most: usize) -> Self {
         let unit = if most == 1 { "byte" } else { "bytes" };

@@ -25,7 +25,7 @@ fn table() -> &'static Table {
 }
 
 /// Where the pod spec of a type stands.
-pub fn pod_spec_path(kind: &Kind) -> Option<&'static str> {
+fn pod_spec_path(kind: &Kind) -> Option<&'static str> {
     match (kind.resource.group.as_str(), kind.resource.plural.as_str()) {
         ("", "pods") => Some("/spec"),
         ("", "podtemplates") => Some("/template/spec"),

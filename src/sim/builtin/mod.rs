@@ -4,8 +4,10 @@
 //! In go decoded objects, out come the same objects filled in, or errors with the server's texts. Plain
 //! functions over one object: this room sees no other objects and stores nothing.
 
+mod checks;
 mod defaults;
 mod quantity;
 
-pub use defaults::{fill, pod_spec_path};
+pub use checks::errors;
+pub use defaults::fill;
 pub use quantity::{Quantity, canonical_quantities, qos};

@@ -32,7 +32,9 @@ mod update;
 mod watch;
 
 pub use call::Call;
+pub use names::{label_errors, label_map_errors};
 pub use reply::Reply;
 pub use route::{Handled, handle};
+pub use select::matches as selects;
 pub use state::State;
 pub use watch::Watch;

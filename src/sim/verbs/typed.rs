@@ -32,6 +32,12 @@ pub fn decoded(call: &Call<'_>, mut object: Value) -> Result<Value, Failure> {
 
 /// What is wrong with an object, or with how it changed.
 pub fn errors(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    let _ = old;
-    super::scale::errors(&call.kind, object)
+    if call.kind.custom.is_some() {
+        return super::scale::errors(&call.kind, object);
+    }
+    // What is below a status is the business of controllers.
+    if call.subresource().is_some() {
+        return Vec::new();
+    }
+    builtin::errors(&call.kind, object, old)
 }

@@ -1,0 +1,136 @@
+use super::{items, not_negative, text};
+use crate::sim::{builtin::Quantity, refusal::FieldError};
+use serde_json::{Value, json};
+
+const KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
+    'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+
+/// The most that the values of a config map or a secret may weigh.
+const HEAVIEST: usize = 1024 * 1024;
+
+fn keys(object: &Value, field: &str, errors: &mut Vec<FieldError>) -> usize {
+    let mut size = 0;
+    for (key, value) in object[field].as_object().into_iter().flatten() {
+        let good = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        if !good {
+            errors.push(FieldError::invalid(format!("{field}[{key}]"), &json!(key), KEY));
+        }
+        size += value.as_str().map_or(0, str::len);
+    }
+    size
+}
+
+/// What is wrong with a config map.
+pub(super) fn config_map(object: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let size = keys(object, "data", &mut errors) + keys(object, "binaryData", &mut errors);
+    if size > HEAVIEST {
+        errors.push(FieldError::too_long("[]", HEAVIEST));
+    }
+    errors
+}
+
+/// What is wrong with a secret.
+pub(super) fn secret(object: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    // Base64 makes four letters of three bytes.
+    if keys(object, "data", &mut errors) / 4 * 3 > HEAVIEST {
+        errors.push(FieldError::too_long("data", HEAVIEST));
+    }
+    let needed: &[&str] = match text(object, "type") {
+        "kubernetes.io/tls" => &["tls.crt", "tls.key"],
+        "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
+        "kubernetes.io/dockercfg" => &[".dockercfg"],
+        "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
+        "kubernetes.io/basic-auth" => {
+            let data = &object["data"];
+            if data["username"].is_null() && data["password"].is_null() {
+                &["username", "password"]
+            } else {
+                &[]
+            }
+        }
+        "kubernetes.io/service-account-token" => {
+            let account = "kubernetes.io/service-account.name";
+            if object["metadata"]["annotations"][account].as_str().unwrap_or_default().is_empty() {
+                errors.push(FieldError::required(format!("metadata.annotations[{account}]"), ""));
+            }
+            &[]
+        }
+        _ => &[],
+    };
+    for key in needed.iter().filter(|key| object["data"][**key].is_null()) {
+        errors.push(FieldError::required(format!("data[{key}]"), ""));
+    }
+    errors
+}
+
+/// What is wrong with a claim.
+pub(super) fn claim(object: &Value) -> Vec<FieldError> {
+    let spec = &object["spec"];
+    let mut errors = Vec::new();
+    if items(spec, "accessModes").next().is_none() {
+        errors.push(FieldError::required("spec.accessModes", "at least 1 access mode is required"));
+    }
+    if spec["resources"]["requests"]["storage"].is_null() {
+        errors.push(FieldError::required("spec.resources[storage]", ""));
+    }
+    errors
+}
+
+/// What is wrong with a quota.
+pub(super) fn quota(object: &Value) -> Vec<FieldError> {
+    let hard = object["spec"]["hard"].as_object().into_iter().flatten();
+    let negative = hard
+        .filter(|(_, amount)| amount.as_str().and_then(Quantity::parse).is_some_and(Quantity::is_negative));
+    negative
+        .map(|(key, amount)| {
+            FieldError::invalid(format!("spec.hard[{key}]"), amount, "must be greater than or equal to 0")
+        })
+        .collect()
+}
+
+/// What is wrong with a lease.
+pub(super) fn lease(object: &Value) -> Vec<FieldError> {
+    let spec = &object["spec"];
+    let mut errors = Vec::new();
+    if let Some(seconds) = spec["leaseDurationSeconds"].as_i64().filter(|seconds| *seconds <= 0) {
+        errors.push(FieldError::invalid(
+            "spec.leaseDurationSeconds",
+            &json!(seconds),
+            "must be greater than 0",
+        ));
+    }
+    errors.extend(not_negative("spec.leaseTransitions", &spec["leaseTransitions"]));
+    errors
+}
+
+/// What is wrong with an event of the core group.
+pub(super) fn core_event(object: &Value) -> Vec<FieldError> {
+    let about = text(&object["involvedObject"], "namespace");
+    let own = text(&object["metadata"], "namespace");
+    let fits = if about.is_empty() { own == "default" || own.is_empty() } else { about == own };
+    if fits || !object["eventTime"].is_null() {
+        return Vec::new();
+    }
+    vec![FieldError::invalid("involvedObject.namespace", &json!(about), "does not match event.namespace")]
+}
+
+/// What is wrong with an event of the group of its own.
+pub(super) fn event(object: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if object["eventTime"].is_null() {
+        errors.push(FieldError::required("eventTime", ""));
+    } else {
+        for field in ["reportingController", "reportingInstance", "action", "reason"] {
+            if text(object, field).is_empty() {
+                errors.push(FieldError::required(field, ""));
+            }
+        }
+    }
+    let kind = text(object, "type");
+    if !["Normal", "Warning"].contains(&kind) {
+        errors.push(FieldError::invalid("type", &json!(""), &format!("has invalid value: {kind}")));
+    }
+    errors
+}

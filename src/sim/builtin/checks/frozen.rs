@@ -1,0 +1,187 @@
+use crate::sim::{discovery::Kind, refusal::FieldError};
+use serde_json::{Value, json};
+
+const IMMUTABLE: &str = "field is immutable";
+const SET: &str = "field is immutable when `immutable` is set";
+
+/// What changed that may not change.
+pub(super) fn errors(kind: &Kind, object: &Value, old: &Value) -> Vec<FieldError> {
+    match (kind.resource.group.as_str(), kind.resource.plural.as_str()) {
+        ("apps", "deployments" | "replicasets" | "daemonsets") => {
+            frozen(object, old, &["spec.selector"], IMMUTABLE)
+        }
+        ("apps", "statefulsets") => stateful_set(object, old),
+        ("batch", "jobs") => frozen(
+            object,
+            old,
+            &["spec.completions", "spec.selector", "spec.template", "spec.completionMode"],
+            IMMUTABLE,
+        ),
+        ("", "configmaps") => sealed(object, old, &["data", "binaryData"]),
+        ("", "secrets") => {
+            let mut errors = frozen(object, old, &["type"], IMMUTABLE);
+            errors.extend(sealed(object, old, &["data"]));
+            errors
+        }
+        ("", "services") => service(object, old),
+        ("", "pods") => pod(object, old),
+        ("", "persistentvolumeclaims") => claim(object, old),
+        ("storage.k8s.io", "storageclasses") => frozen(
+            object,
+            old,
+            &["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"],
+            IMMUTABLE,
+        ),
+        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => role_ref(object, old),
+        ("events.k8s.io", "events") => event(object, old),
+        _ => Vec::new(),
+    }
+}
+
+fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(object, |value, part| &value[part])
+}
+
+fn frozen(object: &Value, old: &Value, paths: &[&str], why: &str) -> Vec<FieldError> {
+    let changed = paths.iter().filter(|path| at(object, path) != at(old, path));
+    changed.map(|path| FieldError::invalid(*path, at(object, path), why)).collect()
+}
+
+/// An object that calls itself immutable.
+fn sealed(object: &Value, old: &Value, fields: &[&str]) -> Vec<FieldError> {
+    if old["immutable"] != true {
+        return Vec::new();
+    }
+    let mut errors = Vec::new();
+    if object["immutable"] != true {
+        errors.push(FieldError::forbidden("immutable", SET));
+    }
+    let changed = fields.iter().filter(|field| object[**field] != old[**field]);
+    errors.extend(changed.map(|field| FieldError::forbidden(*field, SET)));
+    errors
+}
+
+fn stateful_set(object: &Value, old: &Value) -> Vec<FieldError> {
+    let free = [
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    ];
+    let rest = |object: &Value| {
+        let members = object["spec"].as_object().into_iter().flatten();
+        let kept = members.filter(|(key, _)| !free.contains(&key.as_str()));
+        kept.map(|(key, value)| (key.clone(), value.clone())).collect::<Vec<_>>()
+    };
+    if rest(object) == rest(old) {
+        return Vec::new();
+    }
+    let why = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
+               'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
+               'minReadySeconds' are forbidden";
+    vec![FieldError::forbidden("spec", why)]
+}
+
+fn service(object: &Value, old: &Value) -> Vec<FieldError> {
+    let address = |service: &Value| service["spec"]["clusterIPs"][0].as_str().unwrap_or_default().to_owned();
+    let (new, before) = (address(object), address(old));
+    let external = object["spec"]["type"] == "ExternalName";
+    if before.is_empty() || new == before || external {
+        return Vec::new();
+    }
+    let shown = &object["spec"]["clusterIPs"];
+    vec![FieldError::invalid("spec.clusterIPs[0]", shown, "may not change once set")]
+}
+
+fn pod(object: &Value, old: &Value) -> Vec<FieldError> {
+    let count = |pod: &Value, list: &str| pod["spec"][list].as_array().map_or(0, Vec::len);
+    for list in ["containers", "initContainers"] {
+        if count(object, list) != count(old, list) {
+            let why = "pod updates may not add or remove containers";
+            return vec![FieldError::forbidden(format!("spec.{list}"), why)];
+        }
+    }
+    let fixed = |pod: &Value| {
+        let mut spec = pod["spec"].clone();
+        for field in
+            ["activeDeadlineSeconds", "tolerations", "nodeName", "schedulingGates", "ephemeralContainers"]
+        {
+            spec.as_object_mut().map(|spec| spec.remove(field));
+        }
+        for list in ["containers", "initContainers"] {
+            for container in spec[list].as_array_mut().into_iter().flatten() {
+                for field in ["image", "resources"] {
+                    container.as_object_mut().map(|container| container.remove(field));
+                }
+            }
+        }
+        for list in ["containers", "initContainers"] {
+            if spec[list].is_null() {
+                spec.as_object_mut().map(|spec| spec.remove(list));
+            }
+        }
+        spec
+    };
+    if fixed(object) == fixed(old) {
+        return Vec::new();
+    }
+    let why = "pod updates may not change fields other than `spec.containers[*].image`,\
+               `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to \
+               existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was \
+               previously negative)\n";
+    vec![FieldError::forbidden("spec", why)]
+}
+
+fn claim(object: &Value, old: &Value) -> Vec<FieldError> {
+    let fixed = |claim: &Value| {
+        let mut spec = claim["spec"].clone();
+        for field in ["resources", "volumeName", "volumeAttributesClassName"] {
+            spec.as_object_mut().map(|spec| spec.remove(field));
+        }
+        spec
+    };
+    if fixed(object) == fixed(old) {
+        return Vec::new();
+    }
+    let why = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n";
+    vec![FieldError::forbidden("spec", why)]
+}
+
+fn role_ref(object: &Value, old: &Value) -> Vec<FieldError> {
+    let role = &object["roleRef"];
+    if *role == old["roleRef"] {
+        return Vec::new();
+    }
+    // The server prints its own struct here, fields in its order.
+    let shown =
+        format!("{{\"APIGroup\":{},\"Kind\":{},\"Name\":{}}}", role["apiGroup"], role["kind"], role["name"]);
+    let message = format!("Invalid value: {shown}: cannot change roleRef");
+    vec![FieldError { field: "roleRef".into(), reason: "FieldValueInvalid", message }]
+}
+
+/// Of an event only the series goes on; fields are called as the core group calls them.
+fn event(object: &Value, old: &Value) -> Vec<FieldError> {
+    let pairs = [
+        ("note", "message"),
+        ("regarding", "involvedObject"),
+        ("reason", "reason"),
+        ("type", "type"),
+        ("eventTime", "eventTime"),
+        ("reportingController", "reportingController"),
+        ("reportingInstance", "reportingInstance"),
+        ("action", "action"),
+        ("related", "related"),
+    ];
+    let mut errors: Vec<_> = pairs
+        .iter()
+        .filter(|(own, _)| object[*own] != old[*own])
+        .map(|(own, core)| FieldError::invalid(*core, &object[*own], IMMUTABLE))
+        .collect();
+    if object["series"]["count"].as_i64().is_some_and(|count| count < 2) {
+        errors.push(FieldError::invalid("series.count", &json!(""), "should be at least 2"));
+    }
+    errors
+}
