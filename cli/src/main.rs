@@ -1,10 +1,12 @@
 //! The `kubetape` command.
 
 mod cluster;
+mod connect;
 mod diff;
 mod exit;
 mod files;
 mod fmt;
+mod gather;
 mod lint;
 mod out;
 mod show;
@@ -27,6 +29,7 @@ enum Command {
     Lint(lint::Args),
     Fmt(fmt::Args),
     Cluster(cluster::Args),
+    Gather(Box<gather::Args>),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Lint(args) => lint::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Cluster(args) => cluster::run(args),
+        Command::Gather(args) => gather::run(*args),
     };
     result.unwrap_or_else(|error| {
         out::talk(&format!("error: {error:#}"));
