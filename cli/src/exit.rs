@@ -1,17 +1,39 @@
 //! The exit codes that the commands share; usage errors (2) are clap's.
 
-use kubetape::tape::Error;
+use kubetape::{gather, tape::Error};
 use std::process::ExitCode;
 
 /// A negative answer: a difference, a finding.
 pub(crate) const NO: u8 = 1;
+/// What was typed cannot be understood.
+pub(crate) const USAGE: u8 = 2;
 /// A tape that cannot be read.
 pub(crate) const UNREADABLE: u8 = 3;
+
+/// A cluster that cannot be reached or refuses; with `--strict` a capture that misses something.
+pub(crate) const REFUSED: u8 = 5;
+/// What would be overwritten is left alone.
+pub(crate) const UNSAFE: u8 = 6;
+/// Ended before anything could be sealed.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// The exit code for an error that ended a command.
 pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     if let Some(error) = error.downcast_ref() {
         return ExitCode::from(crate::cluster::exit_code(error));
+    }
+    if error.downcast_ref::<crate::connect::Unreachable>().is_some() {
+        return ExitCode::from(REFUSED);
+    }
+    if let Some(error) = error.downcast_ref::<gather::Error>() {
+        return ExitCode::from(match error {
+            gather::Error::Discovery { .. } | gather::Error::Root { .. } => REFUSED,
+            gather::Error::Exists { .. } | gather::Error::NotOurs { .. } => UNSAFE,
+            gather::Error::Pattern { .. } | gather::Error::Selector { .. } | gather::Error::NoKind { .. } => {
+                USAGE
+            }
+            _ => NO,
+        });
     }
     match error.downcast_ref::<Error>() {
         Some(Error::Write { .. }) | None => ExitCode::from(NO),

@@ -1,10 +1,12 @@
 //! The `kubetape` command.
 
 mod cluster;
+mod connect;
 mod diff;
 mod exit;
 mod files;
 mod fmt;
+mod gather;
 mod lint;
 mod out;
 mod show;
@@ -29,6 +31,7 @@ enum Command {
     Fmt(fmt::Args),
     Cluster(cluster::Args),
     Sim(sim::Args),
+    Gather(Box<gather::Args>),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Fmt(args) => fmt::run(args),
         Command::Cluster(args) => cluster::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Gather(args) => gather::run(*args),
     };
     result.unwrap_or_else(|error| {
         out::talk(&format!("error: {error:#}"));

@@ -24,6 +24,12 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// A type that the server does not have.
+    #[error("the server has no kind {word:?}; `kubectl api-resources` lists those that it has")]
+    NoKind {
+        /// What was given.
+        word: String,
+    },
     /// The server cannot be asked what kinds it has.
     #[error(
         "the API server could not be asked what it holds: {why}; see whether `kubectl version` reaches it"

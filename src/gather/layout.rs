@@ -51,7 +51,7 @@ fn is_device(name: &str) -> bool {
     let base = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
     let numbered =
         |word: &&str| base.strip_prefix(*word).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']));
-    DEVICES[..4].contains(&base.as_str()) || DEVICES[4..].iter().any(|word| numbered(&word))
+    DEVICES[..4].contains(&base.as_str()) || DEVICES[4..].iter().any(numbered)
 }
 
 /// The head of a long segment, never in the middle of an escape, and a digest that tells it from its like.

@@ -4,17 +4,24 @@
 //! `docs/capture-format.md`; or its objects. It only reads the cluster: it never creates, changes or deletes
 //! anything there, and never writes what `scrub` has not seen.
 
+mod ahead;
 mod api;
 mod archive;
+mod collect;
 mod discover;
 mod error;
 mod items;
 mod kinds;
 mod layout;
 mod list;
+mod logs;
 mod manifest;
 mod object;
+mod options;
 mod pattern;
+mod progress;
+mod rbac;
+mod run;
 mod sink;
 
 pub use api::Why;
@@ -23,4 +30,8 @@ pub use error::Error;
 pub use kinds::{Kind, Kinds};
 pub use layout::{escape, unescape};
 pub use manifest::{FORMAT_VERSION, KindReport, LogReport, Manifest, Missing};
+pub use options::{Logs, Options};
 pub use pattern::{Filter, Pattern};
+pub use progress::{Counts, Progress};
+pub use rbac::rbac;
+pub use run::gather;

@@ -9,6 +9,7 @@
 
 mod clean;
 mod detect;
+mod needles;
 mod redact;
 mod rules;
 mod stand_in;

@@ -1,4 +1,7 @@
-use super::stand_in::{safe_name, stands_for, symbol, unmask};
+use super::{
+    needles::{Needle, Needles, SHORTEST},
+    stand_in::{safe_name, stands_for, symbol, unmask},
+};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
@@ -8,22 +11,12 @@ use std::{
     fmt,
 };
 
-/// Shorter values are too common to be hunted in other texts.
-const HUNTED: usize = 8;
-
 /// The secrets of one tape: value → name, and the texts in which they are hunted.
 #[derive(Default)]
 pub(super) struct Vault {
     names: BTreeMap<String, String>,
     taken: BTreeSet<String>,
-    needles: Vec<Needle>,
-}
-
-struct Needle {
-    text: String,
-    symbol: String,
-    /// It could be the name of an object, so it is not hunted where names stand.
-    like_a_name: bool,
+    needles: Needles,
 }
 
 /// Never shows what it holds.
@@ -44,7 +37,8 @@ impl Vault {
         }
         let name = self.free_name(hint);
         self.names.insert(plain.to_owned(), name.clone());
-        if hunted && plain.len() >= HUNTED {
+        // Shorter values are too common to be hunted in other texts.
+        if hunted && plain.len() >= SHORTEST {
             self.hunt(plain, &name);
         }
         name
@@ -76,44 +70,42 @@ impl Vault {
         forms.extend(twice.map(|text| (text, 2)));
         // In a text with line breaks a JSON or YAML writer may have escaped them.
         forms.push((plain.replace('\n', "\\n"), 0));
+        let escaped = serde_json::Value::from(plain).to_string();
+        forms.push((escaped[1..escaped.len() - 1].to_owned(), 0));
         for (text, depth) in forms {
-            let like_a_name =
-                text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
-            if !self.needles.iter().any(|needle| needle.text == text) {
-                self.needles.push(Needle { text, symbol: symbol(name, depth), like_a_name });
-            }
+            self.needles.add(&text, || Needle {
+                symbol: symbol(name, depth),
+                like_a_name: text
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b)),
+            });
         }
-        // The longest first, so that no needle is found inside another one.
-        self.needles.sort_by_key(|needle| std::cmp::Reverse(needle.text.len()));
     }
 
     /// `text` with the secrets and stand-ins in it replaced; `None` when there are none.
     pub(super) fn replace(&self, text: &str, is_name: bool) -> Option<String> {
-        let mut out = unmask(text);
-        for needle in self.needles.iter().filter(|needle| !(is_name && needle.like_a_name)) {
-            let now = out.as_deref().unwrap_or(text);
-            if now.len() >= needle.text.len() && now.contains(&needle.text) {
-                out = Some(now.replace(&needle.text, &needle.symbol));
-            }
+        let unmasked = unmask(text);
+        let text = unmasked.as_deref().unwrap_or(text);
+        let (mut out, mut done) = (String::new(), 0);
+        while let Some((at, length, needle)) = self.needles.find(text.as_bytes(), done, is_name) {
+            out += &text[done..at];
+            out += &needle.symbol;
+            done = at + length;
         }
-        out
+        if done == 0 {
+            return unmasked;
+        }
+        Some(out + &text[done..])
     }
 
     /// Whether any secret stands in `text`.
     pub(super) fn finds_in(&self, text: &str) -> bool {
-        // In JSON the text of a value may be escaped.
-        self.needles.iter().any(|needle| {
-            let escaped = serde_json::Value::from(needle.text.as_str()).to_string();
-            text.contains(&needle.text) || text.contains(escaped.trim_matches('"'))
-        })
+        self.is_in(text.as_bytes())
     }
 
     /// Whether any secret stands in `bytes`.
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
-        self.needles.iter().any(|needle| {
-            let text = needle.text.as_bytes();
-            bytes.windows(text.len().max(1)).any(|window| window == text)
-        })
+        self.needles.find(bytes, 0, false).is_some()
     }
 }
 

@@ -133,6 +133,7 @@ fn remove_null(value: &mut Value, key: &str) {
 
 /// Refuses an object that is not valid.
 fn check(call: &Call<'_>, object: &Value) -> Result<(), Failure> {
+    names::warn_of_finalizers(call, None, object);
     let mut errors: Vec<FieldError> = names::metadata_errors(&call.kind, object);
     errors.extend(super::typed::errors(call, object, None));
     if errors.is_empty() {

@@ -1,6 +1,6 @@
 use super::Call;
 use crate::{
-    sim::refusal::{FieldError, bad_request, invalid_as},
+    sim::refusal::{FieldError, bad_request, invalid, invalid_as},
     wire::Failure,
 };
 use serde_json::{Map, Value, json};
@@ -220,6 +220,20 @@ pub fn patched(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
     if !object.is_object() {
         let error = FieldError::invalid("patch", &Value::from(object.to_string()), "json: cannot unmarshal");
         return Err(invalid_as("", "", "", &[error], ""));
+    }
+    let (kind, version) = (&call.kind, call.kind.api_version());
+    if object["apiVersion"] != version.as_str() || object["kind"] != kind.kind.as_str() {
+        if kind.custom.is_none() {
+            let shown = Value::from(object.to_string());
+            let error = FieldError::invalid("patch", &shown, "unable to decode the patched object");
+            return Err(invalid_as("", "", "", &[error], ""));
+        }
+        let pairs = [("apiVersion", version.as_str()), ("kind", kind.kind.as_str())];
+        let wrong = pairs.iter().filter(|(field, wanted)| object[*field] != *wanted);
+        let errors: Vec<_> = wrong
+            .map(|(field, wanted)| FieldError::invalid(*field, &object[*field], &format!("must be {wanted}")))
+            .collect();
+        return Err(invalid(kind, call.name(), &errors));
     }
     clean_metadata(call, object)
 }

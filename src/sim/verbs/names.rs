@@ -169,6 +169,26 @@ fn owner_errors(owners: &Value) -> Vec<FieldError> {
     errors
 }
 
+/// Warns of new finalizers of custom resources that name no domain.
+pub fn warn_of_finalizers(call: &super::Call<'_>, old: Option<&Value>, object: &Value) {
+    if call.kind.custom.is_none() {
+        return;
+    }
+    let list = |object: &Value| object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+    let before = old.map(list).unwrap_or_default();
+    for finalizer in list(object).iter().filter(|finalizer| !before.contains(finalizer)) {
+        let name = finalizer.as_str().unwrap_or_default();
+        if name.contains('/') || ["orphan", "foregroundDeletion"].contains(&name) {
+            continue;
+        }
+        let including = if name.contains('.') { " including a path (/)" } else { "" };
+        call.warn(format!(
+            "metadata.finalizers: {finalizer}: prefer a domain-qualified finalizer name{including} to avoid accidental \
+             conflicts with other finalizer writers"
+        ));
+    }
+}
+
 /// Drops owner references that say the same twice; gives the uids of those.
 pub fn dedup_owners(object: &mut Value) -> Vec<String> {
     let Some(owners) = object["metadata"].get_mut("ownerReferences").and_then(Value::as_array_mut) else {

@@ -1,6 +1,6 @@
 use super::{
     Call, Reply, State,
-    accept::Form,
+    accept::{Form, Media},
     call::Strictness,
     create, delete,
     names::segment_errors,
@@ -83,6 +83,7 @@ fn finish(call: &Call<'_>, outcome: Result<Reply, Failure>, now: jiff::Timestamp
     };
     let late = matches!(&rendered, Err(failure) if failure.code == 504);
     let mut answer = rendered.unwrap_or_else(|failure| match failure.code {
+        406 if call.form.media == Media::Yaml => in_yaml(&failure),
         406 => pretty(&failure),
         _ if call.form.pretty => pretty(&failure),
         _ => failure.to_response(),
@@ -101,7 +102,16 @@ fn warn(call: &Call<'_>, answer: &mut Response) {
 /// A failure with its JSON indented, as it is when the form of the answer is itself what failed.
 fn pretty(failure: &Failure) -> Response {
     let mut answer = failure.to_response();
-    *answer.body_mut() = Body::full(indented(&failure.to_text()) + "\n");
+    *answer.body_mut() = Body::full(indented(&failure.to_text()));
+    answer
+}
+
+/// A failure as YAML, for who asked for that.
+fn in_yaml(failure: &Failure) -> Response {
+    let mut answer = failure.to_response();
+    let text = serde_saphyr::to_string(&failure.to_status()).unwrap_or_default();
+    *answer.body_mut() = Body::full(text);
+    answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/yaml"));
     answer
 }
 

@@ -114,6 +114,7 @@ fn settle(state: &mut State, call: &Call<'_>, old: &Value, mut object: Value) ->
     }
     strategy::for_update(call, old, &mut object);
     super::owners::settle(old, &mut object);
+    names::warn_of_finalizers(call, Some(old), &object);
     let mut errors = immutable_errors(old, &asked);
     let metadata = names::metadata_errors(&call.kind, &object);
     errors.extend(metadata);

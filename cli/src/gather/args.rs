@@ -1,0 +1,166 @@
+use super::{duration, progress::Show, secrets};
+use crate::connect::Cluster;
+use clap::ValueEnum;
+use kubetape::gather::{Filter, Logs, Options, Pattern};
+use std::{path::PathBuf, time::Duration};
+
+/// Capture a live cluster. It only reads the cluster; nothing is ever created in it.
+///
+/// Examples:
+///   kubetape gather shop.tar.zst -n shop
+///   kubetape gather bug --owned-by deploy/web -n shop
+///   kubetape gather all --exclude-kind events --logs none
+#[derive(clap::Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Where to: a directory, or a file that ends in .tar.zst, .tar.gz or .zip [default: capture-TIME.tar.zst]
+    dest: Option<PathBuf>,
+    /// Only these kinds or objects: deploy,po web/web
+    #[arg(value_name = "TYPE[/NAME]")]
+    types: Vec<String>,
+    /// Only in this namespace; may be given again, and may be a glob or /regex/
+    #[arg(short, long, value_delimiter = ',')]
+    namespace: Vec<Pattern>,
+    /// In all namespaces, and cluster-scoped objects too; this is the default
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+    /// Only objects with these labels
+    #[arg(short = 'l', long)]
+    selector: Option<String>,
+    /// Only objects with these fields, such as status.phase=Running
+    #[arg(long)]
+    field_selector: Option<String>,
+    /// One object, KIND/NAME, and what it owns, what owns it, and what these refer to
+    #[arg(long, value_name = "KIND/NAME", conflicts_with_all = ["selector", "field_selector", "types"])]
+    owned_by: Option<String>,
+    #[command(flatten)]
+    patterns: Patterns,
+    /// Which pod logs
+    #[arg(long, value_enum, default_value_t = Which::Current)]
+    logs: Which,
+    /// Only logs of this much time, such as 1h
+    #[arg(long, value_parser = duration)]
+    since: Option<Duration>,
+    /// Only so many last lines of a log
+    #[arg(long)]
+    tail: Option<u64>,
+    /// An environment variable whose value is secret wherever it stands; may be given again
+    #[arg(long, value_name = "ENV")]
+    secret: Vec<String>,
+    /// A file with such values, one a line
+    #[arg(long, value_name = "FILE")]
+    secrets_file: Option<PathBuf>,
+    /// Keep secrets as they are
+    #[arg(long)]
+    pub(super) include_secrets: bool,
+    /// Keep metadata.managedFields
+    #[arg(long)]
+    show_managed_fields: bool,
+    /// How many lists are read at once
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    concurrency: u8,
+    /// How many objects are asked for at once, as kubectl's
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    chunk_size: u32,
+    /// How long the server may take for one kind
+    #[arg(long, default_value = "10m", value_parser = duration)]
+    timeout: Duration,
+    /// Replace a capture that is there
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Exit with 5 when anything is missing
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// How to show what is going on
+    #[arg(long, value_enum, default_value_t = Show::Auto)]
+    pub(super) progress: Show,
+    /// Print the manifests that allow this capture to a ServiceAccount, and do nothing else
+    #[arg(long)]
+    pub(super) print_rbac: bool,
+    /// The namespace of that ServiceAccount
+    #[arg(long, value_name = "NAMESPACE", default_value = "default", requires = "print_rbac")]
+    pub(super) rbac_namespace: String,
+    #[command(flatten)]
+    pub(super) cluster: Cluster,
+}
+
+/// Filters that are globs, or regular expressions between slashes.
+#[derive(clap::Args, Debug)]
+#[command(next_help_heading = "Filters (a glob, or /a regular expression/; may be given again)")]
+struct Patterns {
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    exclude_namespace: Vec<Pattern>,
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    include_kind: Vec<Pattern>,
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    exclude_kind: Vec<Pattern>,
+    /// `core` is the group without a name
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    include_group: Vec<Pattern>,
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    exclude_group: Vec<Pattern>,
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    include_name: Vec<Pattern>,
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    exclude_name: Vec<Pattern>,
+}
+
+/// Which logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// None.
+    None,
+    /// Of containers that run, or ran last.
+    Current,
+    /// Of the ones before as well.
+    All,
+}
+
+impl Args {
+    /// What is wanted, with the secrets read from where they stand.
+    pub(super) fn options(&self) -> anyhow::Result<Options> {
+        let filter = |include: &[Pattern], exclude: &[Pattern]| Filter {
+            include: include.to_vec(),
+            exclude: exclude.to_vec(),
+        };
+        let patterns = &self.patterns;
+        let options = Options {
+            namespaces: self.namespace.clone(),
+            exclude_namespaces: patterns.exclude_namespace.clone(),
+            types: self.types.clone(),
+            kinds: filter(&patterns.include_kind, &patterns.exclude_kind),
+            groups: filter(&patterns.include_group, &patterns.exclude_group),
+            names: filter(&patterns.include_name, &patterns.exclude_name),
+            labels: self.selector.clone(),
+            fields: self.field_selector.clone(),
+            owned_by: self.owned_by.clone(),
+            logs: match self.logs {
+                Which::None => Logs::None,
+                Which::Current => Logs::Current,
+                Which::All => Logs::All,
+            },
+            since: self.since,
+            tail: self.tail,
+            include_secrets: self.include_secrets,
+            literals: secrets::read(&self.secret, self.secrets_file.as_deref())?,
+            managed_fields: self.show_managed_fields,
+            concurrency: self.concurrency.into(),
+            page: self.chunk_size,
+            timeout: self.timeout,
+            ..Options::default()
+        };
+        options.check()?;
+        Ok(options)
+    }
+
+    /// Where the capture goes.
+    pub(super) fn destination(&self) -> PathBuf {
+        self.dest.clone().unwrap_or_else(|| {
+            let time = kubetape::entropy::now().strftime("%Y%m%d-%H%M%S");
+            format!("capture-{time}.tar.zst").into()
+        })
+    }
+}

@@ -1,0 +1,331 @@
+use super::{
+    Error, KindReport, LogReport, Manifest, Missing, Options, Progress,
+    ahead::{Ahead, Running},
+    api::{Api, Refusal, Why},
+    items::Piece,
+    layout::{log_path, table_path},
+    list::{self, End, Part},
+    logs::{self, Log},
+    object::{self, Age, Object},
+    options::Wanted,
+    sink::Sink,
+};
+use crate::scrub::{Scrub, Scrubber};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Seek, SeekFrom, Write},
+};
+use tempfile::SpooledTempFile;
+
+/// What is kept in memory of a file that is still growing.
+const SPOOL: usize = 512 << 10;
+/// A longer line of a log is scrubbed in pieces.
+const LINE: usize = 256 << 10;
+
+/// Takes what comes of the cluster, scrubs it and writes it down.
+pub(super) struct Collector<'a> {
+    pub(super) api: Api,
+    pub(super) options: &'a Options,
+    pub(super) sink: &'a mut Sink,
+    pub(super) progress: &'a Progress,
+    pub(super) scrubber: Scrubber,
+    /// The resourceVersion of each list.
+    pub(super) versions: BTreeMap<String, String>,
+    /// Logs that the pods should have.
+    logs: Vec<Log>,
+    /// The custom kinds of which there is something, as the names of their definitions.
+    custom: BTreeSet<String>,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(api: Api, options: &'a Options, sink: &'a mut Sink, progress: &'a Progress) -> Self {
+        let (scrubber, versions) = (Scrubber::new(), BTreeMap::new());
+        let (logs, custom) = (Vec::new(), BTreeSet::new());
+        Self { api, options, sink, progress, scrubber, versions, logs, custom }
+    }
+
+    /// Makes a value known that is secret wherever it stands.
+    pub(super) fn literal(&mut self, value: &str, name: &str) {
+        let mut secret =
+            json!({"kind": "Secret", "metadata": {"name": name}, "stringData": {"value": value}});
+        self.scrubber.json("literal", &mut secret);
+    }
+
+    /// Reads all kinds, and gives what came of each.
+    pub(super) async fn kinds(&mut self, wanted: Vec<Wanted>) -> Result<Vec<KindReport>, Error> {
+        let (api, bounds) = (self.api.clone(), self.options.bounds());
+        let mut lists = Ahead::new(wanted, self.options.concurrency, move |wanted: &Wanted, to| {
+            let (api, asks) = (api.clone(), wanted.asks.clone());
+            let read = async move {
+                for ask in asks {
+                    list::read(&api, &ask, bounds, &to).await;
+                }
+            };
+            tokio::spawn(read).abort_handle()
+        });
+        let mut reports = Vec::new();
+        while let Some(running) = lists.next() {
+            let report = KindReport::new(&running.job.kind);
+            self.progress.now(&running.job.kind.full_name());
+            let report = self.kind(running, report).await?;
+            if !report.group.is_empty() && report.objects > 0 {
+                self.custom.insert(format!("{}.{}", report.plural, report.group));
+            }
+            reports.push(report);
+            self.progress.kind_done();
+            self.sink.flush()?;
+        }
+        Ok(reports)
+    }
+
+    async fn kind(
+        &mut self,
+        mut list: Running<Wanted, Part>,
+        mut report: KindReport,
+    ) -> Result<KindReport, Error> {
+        let mut table = Table::default();
+        let mut ends = 0;
+        while ends < list.job.asks.len() {
+            let part = tokio::select! {
+                biased;
+                () = self.progress.stopped() => None,
+                part = list.parts.recv() => part,
+            };
+            match part {
+                Some(Part::Columns(columns)) => table.columns(columns),
+                Some(Part::Items(pieces)) => {
+                    for piece in pieces {
+                        self.item(&list.job, piece, &mut table, &mut report)?;
+                    }
+                }
+                Some(Part::End(end)) => {
+                    self.end(&list.job, ends, end, &mut report);
+                    ends += 1;
+                }
+                None => {
+                    let message = "the capture was ended before it was read";
+                    report.missing.push(Missing::new(list.job.kind.full_name(), Why::Stopped, message));
+                    break;
+                }
+            }
+        }
+        if let Some((length, mut lines)) = table.close(self.sink)? {
+            let path = table_path(&list.job.kind.group, &list.job.kind.plural);
+            self.sink.put_from(&path, length, &mut lines)?;
+        }
+        Ok(report)
+    }
+
+    fn end(&mut self, wanted: &Wanted, at: usize, end: End, report: &mut KindReport) {
+        let ask = &wanted.asks[at];
+        let name = wanted.kind.full_name();
+        let place = ask.namespace.as_ref().map_or(name.clone(), |namespace| format!("{namespace}/{name}"));
+        report.consistent &= end.consistent;
+        if let Some(refusal) = end.refusal {
+            report.missing.push(Missing::of(place.clone(), refusal));
+        }
+        if let Some(version) = end.resource_version {
+            self.versions.insert(place, version);
+        }
+    }
+
+    /// One item of a list; what cannot be used is named.
+    fn item(
+        &mut self,
+        wanted: &Wanted,
+        piece: Piece,
+        table: &mut Table,
+        report: &mut KindReport,
+    ) -> Result<(), Error> {
+        let object = match piece {
+            Piece::Item(bytes) => Object::parse(&bytes, &wanted.kind),
+            Piece::TooLarge { head, bytes } => {
+                Err(object::too_large(&head, bytes, &wanted.kind, self.options.largest))
+            }
+            Piece::Field(..) => return Ok(()),
+        };
+        let written = match object {
+            Ok(object) if !self.is_wanted(wanted, &object) => return Ok(()),
+            Ok(object) => self.object(wanted, object, table)?,
+            Err(missing) => Err(missing),
+        };
+        match written {
+            Ok(()) => report.objects += 1,
+            Err(missing) => report.missing.push(missing),
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self, wanted: &Wanted, object: &Object) -> bool {
+        let definition = wanted.beside && wanted.kind.plural == "customresourcedefinitions";
+        wanted.admits(self.options, object.namespace(), object.name())
+            && (!definition || self.is_used(object))
+    }
+
+    /// Whether something of a custom kind was read, or may still be: kinds are read in the order of groups.
+    fn is_used(&self, definition: &Object) -> bool {
+        let group = definition.value["spec"]["group"].as_str().unwrap_or_default();
+        self.custom.contains(definition.name()) || group > "apiextensions.k8s.io"
+    }
+
+    fn object(
+        &mut self,
+        wanted: &Wanted,
+        mut object: Object,
+        table: &mut Table,
+    ) -> Result<Result<(), Missing>, Error> {
+        if self.options.logs != super::Logs::None && wanted.kind.full_name() == "pods" {
+            self.logs.extend(logs::of_pod(&object.value, self.options.logs));
+        }
+        object.quiet(&wanted.kind, self.options.managed_fields);
+        if !self.options.include_secrets {
+            object.scrub(&mut self.scrubber);
+        }
+        let yaml = match object.yaml() {
+            Ok(yaml) => yaml,
+            Err(missing) => return Ok(Err(missing)),
+        };
+        self.sink.put(&object.path(&wanted.kind), yaml.as_bytes())?;
+        self.progress.object(yaml.len());
+        if let Some(line) = object::row(&object, &table.ages) {
+            table.line(line.as_bytes()).map_err(|source| self.unspooled(source))?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn unspooled(&self, source: io::Error) -> Error {
+        Error::Write { path: std::env::temp_dir(), source }
+    }
+
+    /// Reads the logs of the pods that were read.
+    pub(super) async fn logs(&mut self) -> Result<LogReport, Error> {
+        let (api, options) = (self.api.clone(), self.options.clone());
+        let width = self.options.concurrency;
+        let jobs = std::mem::take(&mut self.logs);
+        let mut reading = Ahead::new(jobs, width, move |log: &Log, to| {
+            let (api, log) = (api.clone(), log.clone());
+            let query = logs::query(&log, &options);
+            tokio::spawn(async move { logs::read(&api, &log, &query, &to).await }).abort_handle()
+        });
+        let mut report = LogReport::default();
+        while let Some(running) = reading.next() {
+            let log = running.job.clone();
+            let what = format!("{}/{}/{}", log.namespace, log.pod, log.container);
+            self.progress.now(&format!("logs of {what}"));
+            if self.progress.is_stopped() {
+                report.missing.push(Missing::new(
+                    what,
+                    Why::Stopped,
+                    "the capture was ended before it was read",
+                ));
+                continue;
+            }
+            match self.log(running).await? {
+                Ok(()) => report.files += 1,
+                Err(refusal) => report.missing.push(Missing::of(what, refusal)),
+            }
+        }
+        Ok(report)
+    }
+
+    async fn log(
+        &mut self,
+        mut running: Running<Log, Result<Bytes, Refusal>>,
+    ) -> Result<Result<(), Refusal>, Error> {
+        let mut spool = SpooledTempFile::new(SPOOL);
+        let (mut line, mut refusal, mut came) = (Vec::new(), None, false);
+        while let Some(part) = running.parts.recv().await {
+            let chunk = match part {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    refusal = Some(error);
+                    break;
+                }
+            };
+            came = true;
+            for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
+                line.extend_from_slice(piece);
+                if piece.ends_with(b"\n") || line.len() > LINE {
+                    self.line(&mut line, &mut spool)?;
+                }
+            }
+        }
+        if let Some(refusal) = refusal.take_if(|_| !came) {
+            return Ok(Err(refusal));
+        }
+        self.line(&mut line, &mut spool)?;
+        let length = spool.stream_position().map_err(|source| self.unspooled(source))?;
+        spool.seek(SeekFrom::Start(0)).map_err(|source| self.unspooled(source))?;
+        let Log { namespace, pod, container, previous } = &running.job;
+        self.sink.put_from(&log_path(namespace, pod, container, *previous), length, &mut spool)?;
+        self.progress.log(length);
+        Ok(refusal.map_or(Ok(()), Err))
+    }
+
+    fn line(&mut self, line: &mut Vec<u8>, spool: &mut SpooledTempFile) -> Result<(), Error> {
+        let mut text = String::from_utf8_lossy(line).into_owned();
+        line.clear();
+        if !self.options.include_secrets {
+            self.scrubber.text(&mut text);
+        }
+        spool.write_all(text.as_bytes()).map_err(|source| self.unspooled(source))
+    }
+
+    /// A document of the server's, without the secrets that are known.
+    pub(super) fn document(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        let text = std::str::from_utf8(bytes).ok().filter(|text| self.scrubber.finds_in(text));
+        match text {
+            Some(text) if !self.options.include_secrets => {
+                let mut text = text.to_owned();
+                self.scrubber.text(&mut text);
+                self.sink.put(path, text.as_bytes())
+            }
+            _ => self.sink.put(path, bytes),
+        }
+    }
+
+    /// Writes the manifest, which says that the capture is whole.
+    pub(super) fn manifest(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        let mut text = serde_json::to_string_pretty(manifest).expect("a manifest is plain data");
+        if !self.options.include_secrets {
+            self.scrubber.text(&mut text);
+        }
+        self.sink.put("manifest.json", (text + "\n").as_bytes())
+    }
+}
+
+/// The cells of one kind, on their way to a file.
+#[derive(Default)]
+struct Table {
+    ages: Vec<Age>,
+    lines: Option<SpooledTempFile>,
+}
+
+impl Table {
+    /// Takes the columns, which come with every page.
+    fn columns(&mut self, columns: Value) {
+        if self.lines.is_some() {
+            return;
+        }
+        self.ages = object::ages(&columns);
+        let mut lines = SpooledTempFile::new(SPOOL);
+        let head = format!("{}\n", json!({ "columnDefinitions": columns }));
+        // In memory nothing can fail yet.
+        let _ = lines.write_all(head.as_bytes());
+        self.lines = Some(lines);
+    }
+
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.lines.as_mut().map_or(Ok(()), |lines| lines.write_all(line))
+    }
+
+    fn close(self, _: &Sink) -> Result<Option<(u64, SpooledTempFile)>, Error> {
+        let Some(mut lines) = self.lines else { return Ok(None) };
+        let fail = |source| Error::Write { path: std::env::temp_dir(), source };
+        let length = lines.stream_position().map_err(fail)?;
+        lines.seek(SeekFrom::Start(0)).map_err(fail)?;
+        Ok(Some((length, lines)))
+    }
+}
