@@ -60,6 +60,11 @@ pub fn fill(kind: &Kind, object: &mut Value) {
         "rbac.authorization.k8s.io/rolebindings" | "rbac.authorization.k8s.io/clusterrolebindings" => {
             subjects(object);
         }
+        "/namespaces" => {
+            if let Some(name) = object["metadata"].get("name").cloned() {
+                object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
+            }
+        }
         "/nodes" if object["status"].get("allocatable").is_none() => {
             if let Some(capacity) = object["status"].get("capacity").cloned() {
                 object["status"]["allocatable"] = capacity;

@@ -12,5 +12,7 @@ pub fn written(state: &mut State, call: &Call<'_>, object: &Value) {
 pub fn removed(state: &mut State, call: &Call<'_>, object: &Value) {
     if call.kind.is("apiextensions.k8s.io", "customresourcedefinitions") {
         crate::sim::crd::removed(state, object);
+    } else if call.kind.custom.is_some() {
+        crate::sim::crd::left(state, &call.kind.resource.group, &call.kind.resource.plural);
     }
 }

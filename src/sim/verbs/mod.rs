@@ -11,6 +11,7 @@ mod create;
 mod decode;
 mod delete;
 mod follow;
+mod inner;
 mod names;
 mod options;
 mod owners;
@@ -32,7 +33,9 @@ mod update;
 mod watch;
 
 pub use call::Call;
+pub use inner::act;
 pub use names::{label_errors, label_map_errors};
+pub use pods::set_condition;
 pub use reply::Reply;
 pub use route::{Handled, handle};
 pub use select::matches as selects;

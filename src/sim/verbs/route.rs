@@ -247,7 +247,7 @@ fn allowed_methods(kind: &Kind, info: &RequestInfo, everywhere: bool) -> Vec<&'s
     pairs.iter().filter(|pair| fits(pair)).map(|(method, _)| *method).collect()
 }
 
-fn verb(state: &mut State, call: &mut Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn verb(state: &mut State, call: &mut Call<'_>) -> Result<Reply, Failure> {
     if let Some(name) = &call.info.name {
         let errors = segment_errors(name);
         if let Some(why) = errors.first() {
@@ -267,7 +267,11 @@ fn verb(state: &mut State, call: &mut Call<'_>) -> Result<Reply, Failure> {
     if let Some(options) = options {
         let apply = call.info.verb == Verb::Apply;
         let read = WriteOptions::read(&call.info.query, call.headers, options, apply)?;
-        (call.manager, call.dry_run, call.strictness) = (read.manager, read.dry_run, read.strictness);
+        // A request of the server itself says who it is.
+        if call.manager.is_empty() {
+            (call.manager, call.strictness) = (read.manager, read.strictness);
+        }
+        call.dry_run = read.dry_run;
     }
     if call.kind.custom.is_some() {
         custom_method(call)?;

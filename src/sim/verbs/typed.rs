@@ -39,5 +39,8 @@ pub fn errors(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Vec<Field
     if call.subresource().is_some() {
         return Vec::new();
     }
+    if call.kind.is("apiextensions.k8s.io", "customresourcedefinitions") {
+        return crate::sim::crd::errors(object, old);
+    }
     builtin::errors(&call.kind, object, old)
 }
