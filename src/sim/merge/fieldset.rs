@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// A set of paths to fields. No entry is empty: it is in the set itself, or something below it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldSet(BTreeMap<Element, Entry>);
+pub(super) struct FieldSet(BTreeMap<Element, Entry>);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Entry {
@@ -21,12 +21,12 @@ impl Entry {
 
 impl FieldSet {
     /// Whether no path is in it.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Adds one path; the path to the whole object is none.
-    pub fn insert(&mut self, path: &[Element]) {
+    pub(super) fn insert(&mut self, path: &[Element]) {
         let Some((first, rest)) = path.split_first() else { return };
         let entry = self.0.entry(first.clone()).or_default();
         if rest.is_empty() {
@@ -37,7 +37,7 @@ impl FieldSet {
     }
 
     /// The set of some paths, spelled `a.b.c`.
-    pub fn of_fields(paths: &[&str]) -> Self {
+    pub(super) fn of_fields(paths: &[&str]) -> Self {
         let mut set = Self::default();
         for path in paths {
             set.insert(&path.split('.').map(Element::field).collect::<Vec<_>>());
@@ -46,18 +46,18 @@ impl FieldSet {
     }
 
     /// Whether the element itself is in the set.
-    pub fn has(&self, element: &Element) -> bool {
+    pub(super) fn has(&self, element: &Element) -> bool {
         self.0.get(element).is_some_and(|entry| entry.member)
     }
 
     /// What the set says below an element.
-    pub fn below(&self, element: &Element) -> Option<&Self> {
+    pub(super) fn below(&self, element: &Element) -> Option<&Self> {
         self.0.get(element).map(|entry| &entry.below).filter(|below| !below.is_empty())
     }
 
     /// What is in one of both.
     #[must_use]
-    pub fn union(&self, other: &Self) -> Self {
+    pub(super) fn union(&self, other: &Self) -> Self {
         let mut all = self.0.clone();
         for (element, entry) in &other.0 {
             let mine = all.entry(element.clone()).or_default();
@@ -77,7 +77,7 @@ impl FieldSet {
 
     /// What is in both.
     #[must_use]
-    pub fn intersection(&self, other: &Self) -> Self {
+    pub(super) fn intersection(&self, other: &Self) -> Self {
         self.zip(other, |mine, theirs| Entry {
             member: mine.member && theirs.member,
             below: mine.below.intersection(&theirs.below),
@@ -86,7 +86,7 @@ impl FieldSet {
 
     /// What is not in the other; what is below a path of the other stays.
     #[must_use]
-    pub fn difference(&self, other: &Self) -> Self {
+    pub(super) fn difference(&self, other: &Self) -> Self {
         self.zip(other, |mine, theirs| Entry {
             member: mine.member && !theirs.member,
             below: mine.below.difference(&theirs.below),
@@ -95,7 +95,7 @@ impl FieldSet {
 
     /// What is neither in the other nor below a path of it.
     #[must_use]
-    pub fn without(&self, other: &Self) -> Self {
+    pub(super) fn without(&self, other: &Self) -> Self {
         self.zip(other, |mine, theirs| match theirs.member {
             true => Entry::default(),
             false => Entry { member: mine.member, below: mine.below.without(&theirs.below) },
@@ -103,7 +103,7 @@ impl FieldSet {
     }
 
     /// All paths, in order.
-    pub fn paths(&self) -> Vec<Vec<Element>> {
+    pub(super) fn paths(&self) -> Vec<Vec<Element>> {
         let mut all = Vec::new();
         for (element, entry) in &self.0 {
             all.extend(entry.member.then(|| vec![element.clone()]));
@@ -142,7 +142,7 @@ impl FieldSet {
     }
 
     /// The set as FieldsV1.
-    pub fn encode(&self) -> Value {
+    pub(super) fn encode(&self) -> Value {
         let entries = self.0.iter().map(|(element, entry)| {
             let mut inner = entry.below.encode();
             if entry.member && !entry.below.is_empty() {
@@ -154,7 +154,7 @@ impl FieldSet {
     }
 
     /// The set that FieldsV1 spells; `None` when it is malformed.
-    pub fn decode(fields: &Value) -> Option<Self> {
+    pub(super) fn decode(fields: &Value) -> Option<Self> {
         let mut set = Self::default();
         for (text, inner) in fields.as_object()?.iter().filter(|(text, _)| *text != ".") {
             let inner: &Map<_, _> = inner.as_object()?;

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, fmt};
 
 /// One step of a path to a field. Values are kept as their JSON text, so that steps have an order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Element {
+pub(super) enum Element {
     /// A member of an object.
     Field(String),
     /// An item of a list, told by some of its fields.
@@ -26,12 +26,12 @@ pub(super) fn literal(value: &Value) -> String {
 
 impl Element {
     /// A member of an object.
-    pub fn field(name: &str) -> Self {
+    pub(super) fn field(name: &str) -> Self {
         Self::Field(name.to_owned())
     }
 
     /// The element as FieldsV1 spells it: `f:name`, `k:{"name":"a"}`, `v:"a"`, `i:0`.
-    pub fn encode(&self) -> String {
+    pub(super) fn encode(&self) -> String {
         match self {
             Self::Field(name) => format!("f:{name}"),
             Self::Key(key) => {
@@ -45,7 +45,7 @@ impl Element {
     }
 
     /// The element that FieldsV1 spells so; `None` when it is none.
-    pub fn decode(text: &str) -> Option<Self> {
+    pub(super) fn decode(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once(':')?;
         Some(match kind {
             "f" => Self::field(rest),

@@ -6,11 +6,12 @@ use super::{
 use crate::sim::schema::Schema;
 use serde_json::{Map, Value};
 
-/// A value without some of its fields; `None` when nothing is left of it.
-pub(super) fn removed(value: &Value, gone: &FieldSet, schema: Option<&Schema>) -> Option<Value> {
+/// A value without some of its fields. What loses its last member is null, as the server leaves it: types that
+/// allow no null then refuse the object.
+pub(super) fn removed(value: &Value, gone: &FieldSet, schema: Option<&Schema>) -> Value {
     let inner = |inner: &Value, element: &Element, schema: Option<&Schema>| match gone.below(element) {
         _ if gone.has(element) => None,
-        Some(below) => removed(inner, below, schema),
+        Some(below) => Some(removed(inner, below, schema)),
         None => Some(inner.clone()),
     };
     match (shape(schema, [Some(value), None]), value) {
@@ -20,28 +21,25 @@ pub(super) fn removed(value: &Value, gone: &FieldSet, schema: Option<&Schema>) -
                 Some((key.clone(), inner(value, &Element::field(key), schema)?))
             });
             let kept: Map<_, _> = kept.collect();
-            (!kept.is_empty()).then_some(Value::Object(kept))
+            if kept.is_empty() { Value::Null } else { Value::Object(kept) }
         }
         (Shape::List(schema, list), Value::Array(items)) => {
             let indexed = indexed(items, schema, list);
             let kept = indexed.iter().filter_map(|(element, item)| inner(item, element, schema.item()));
             let kept: Vec<_> = kept.collect();
-            (!kept.is_empty()).then_some(Value::Array(kept))
+            if kept.is_empty() { Value::Null } else { Value::Array(kept) }
         }
-        _ => Some(value.clone()),
+        _ => value.clone(),
     }
 }
 
 /// The merged object without what the applying manager owned before and nobody owns now. Whatever somebody
 /// owns stays, and what nobody ever owned.
 pub(super) fn pruned(merged: &Value, last: &FieldSet, now: &FieldSet, schema: Option<&Schema>) -> Value {
-    let without = |value: &Value, gone: &FieldSet| {
-        removed(value, gone, schema).unwrap_or_else(|| Value::Object(Map::new()))
-    };
     let named = |set: &FieldSet| set.with_named_fields(schema);
-    let all = named(&owned(merged, schema));
-    let left = named(&owned(&without(merged, &named(last)), schema));
-    let left = without(merged, &all.difference(&left.union(&named(now))));
-    let left = named(&owned(&left, schema));
-    without(merged, &all.difference(&left).intersection(&named(last)))
+    let left_of = |value: &Value| named(&owned(value, schema));
+    let (all, last) = (left_of(merged), named(last));
+    let left = left_of(&removed(merged, &last, schema));
+    let kept = removed(merged, &all.difference(&left.union(&named(now))), schema);
+    removed(merged, &all.difference(&left_of(&kept)).intersection(&last), schema)
 }

@@ -114,12 +114,13 @@ fn check(value: &Value, schema: Option<&Schema>, path: &mut String, found: &mut 
         return;
     }
     let mut report = |what: String| found.push(format!("{path}: {what}"));
-    let int_or_string = schema.is_int_or_string();
     match (schema.kind(), value) {
-        _ if int_or_string && (value.is_array() || value.is_object()) => {
+        // A custom type says no more than that anything may stand here.
+        _ if schema.int_or_string => {}
+        _ if schema.is_int_or_string() && (value.is_array() || value.is_object()) => {
             report(format!("expected any scalar, got {}", go_print(value)));
         }
-        _ if int_or_string => {}
+        _ if schema.is_int_or_string() => {}
         (Some(Kind::Object), Value::Object(members)) => check_members(members, schema, path, found),
         (Some(Kind::Array), Value::Array(items)) => check_items(items, schema, path, found),
         (Some(Kind::Object), _) => report(format!("expected map, got &{{{}}}", go_print(value))),

@@ -3,11 +3,19 @@
 //! In come schemas and objects; out come objects with defaults and without what their type does not know, and
 //! errors with the server's texts. Plain functions: this room stores nothing and knows no request.
 
+mod cel;
 mod checks;
 mod definitions;
+mod format;
+mod go_decode;
 mod model;
+mod prune;
+mod validate;
+#[cfg(test)]
+mod validate_tests;
 mod zero;
 
+pub use cel::Compiled;
 pub use checks::{Checks, Rule};
 pub use definitions::Definitions;
 pub use model::{Kind, ListType, Schema, Strategy, Zero};

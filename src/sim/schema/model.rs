@@ -1,5 +1,5 @@
 use super::{
-    Checks, Definitions, Rule,
+    Checks, Compiled, Definitions,
     definitions::{Definition, OBJECT_META},
 };
 use serde_json::Value;
@@ -47,7 +47,7 @@ pub struct Schema {
     /// What a value must fulfil besides its type.
     pub checks: Option<Box<Checks>>,
     /// `x-kubernetes-validations`.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Compiled>,
 }
 
 /// A JSON type of a schema.
@@ -147,7 +147,7 @@ impl Schema {
             zero: string("x").map(Zero::parse).unwrap_or_default(),
             go: string("go").map(str::to_owned),
             checks: Checks::parse(text, definitions).map(Box::new),
-            rules: Rule::parse(&text["x-kubernetes-validations"]),
+            rules: Compiled::parse(text),
         }
     }
 
