@@ -1,4 +1,4 @@
-use super::{Call, State, convert::shown, create, decode, owners, reply::Reply, update};
+use super::{Call, State, convert::shown, create, decode, owners, reply::Reply, typed::Origin, update};
 use crate::{
     sim::{
         merge,
@@ -35,7 +35,7 @@ pub fn apply(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     let mut object = applied?;
     decode::patched(call, &mut object)?;
     update::same_name(call, &mut object)?;
-    let object = super::typed::decoded(call, object)?;
+    let object = super::typed::decoded(call, object, Origin::Apply)?;
     let Some(old) = current else {
         let object = create::tracked(state, call, object)?;
         return Ok(Reply::Object(201, shown(&call.kind, &object)));

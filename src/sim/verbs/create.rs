@@ -4,6 +4,7 @@ use super::{
     decode, names,
     reply::Reply,
     strategy,
+    typed::Origin,
 };
 use crate::{
     sim::{
@@ -47,7 +48,7 @@ pub fn add(state: &mut State, call: &Call<'_>, mut object: Value) -> Result<Arc<
             uid.join(", ")
         ));
     }
-    let object = super::typed::decoded(call, object)?;
+    let object = super::typed::decoded(call, object, Origin::Body)?;
     let object = super::owners::created(state, call, object);
     admit(state, call, object)
 }

@@ -10,6 +10,7 @@ mod convert;
 mod create;
 mod decode;
 mod delete;
+mod duplicates;
 mod follow;
 mod inner;
 mod names;

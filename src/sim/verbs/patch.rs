@@ -1,4 +1,4 @@
-use super::{Call, State, convert::shown, decode, reply::Reply, update};
+use super::{Call, State, convert::shown, decode, reply::Reply, typed::Origin, update};
 use crate::{
     sim::{
         merge,
@@ -60,7 +60,7 @@ pub fn patch(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     let mut object = patched(call, format, &before)?;
     decode::patched(call, &mut object)?;
     update::same_name(call, &mut object)?;
-    let object = super::typed::decoded(call, object)?;
+    let object = super::typed::decoded(call, object, Origin::Patch)?;
     update::write(state, call, &old, object)
 }
 

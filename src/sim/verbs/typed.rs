@@ -1,46 +1,118 @@
-use super::Call;
+use super::{Call, call::Strictness};
 use crate::{
     sim::{
-        builtin,
-        refusal::{FieldError, bad_request},
+        builtin, crd,
+        discovery::Kind,
+        refusal::{FieldError, bad_request, invalid_as},
+        schema::Schema,
     },
     wire::Failure,
 };
 use serde_json::Value;
 
+/// Where an object comes from; it decides how a refusal is worded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The body of a request.
+    Body,
+    /// A patch that was applied.
+    Patch,
+    /// A configuration that was applied, and checked when it was.
+    Apply,
+}
+
 /// An object as its type reads it: pruned, without nulls, with defaults.
 ///
 /// # Errors
-/// 400 for values of the wrong type, and for unknown fields when they are refused.
-pub fn decoded(call: &Call<'_>, mut object: Value) -> Result<Value, Failure> {
-    if call.kind.is("apiextensions.k8s.io", "customresourcedefinitions") {
-        crate::sim::crd::complete(&mut object);
+/// 400 for values of the wrong type, and for unknown fields when they are refused; 422 after a patch.
+pub fn decoded(call: &Call<'_>, mut object: Value, origin: Origin) -> Result<Value, Failure> {
+    let kind = &call.kind;
+    let Some(schema) = kind.schema() else { return Ok(object) };
+    if kind.custom.is_none()
+        && let Some(why) = schema.decode_error(&object)
+    {
+        return Err(undecodable(call, &object, origin, &why));
     }
-    if call.kind.custom.is_none() {
-        builtin::canonical_quantities(&mut object).map_err(|_| {
-            let kind = &call.kind;
-            bad_request(format!(
-                "{} in version {:?} cannot be handled as a {}: quantities must match the regular expression \
-                 '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
-                kind.kind, kind.resource.version, kind.kind
-            ))
-        })?;
-        builtin::fill(&call.kind, &mut object);
+    let before = if origin == Origin::Patch { object.to_string() } else { String::new() };
+    let mut strange: Vec<String> = Vec::new();
+    if origin == Origin::Body {
+        let doubled = super::duplicates::find(call.body);
+        strange.extend(doubled.iter().map(|path| format!("duplicate field {path:?}")));
     }
+    let unknown = schema.prune(&mut object);
+    if origin != Origin::Apply {
+        let (metadata, others): (Vec<_>, Vec<_>) =
+            unknown.iter().partition(|path| path.starts_with("metadata."));
+        strange.extend(metadata.iter().chain(&others).map(|path| format!("unknown field {path:?}")));
+    }
+    match call.strictness {
+        Strictness::Strict if !strange.is_empty() => {
+            let why = format!("strict decoding error: {}", strange.join(", "));
+            return Err(match origin {
+                Origin::Body => cannot_be_handled(kind, &why),
+                _ => not_patched(&before, &why),
+            });
+        }
+        Strictness::Warn => strange.iter().for_each(|text| call.warn(text)),
+        _ => {}
+    }
+    complete(call, schema, object, origin)
+}
+
+/// Fills in the defaults, in the way of custom or built-in types.
+fn complete(call: &Call<'_>, schema: &Schema, mut object: Value, origin: Origin) -> Result<Value, Failure> {
+    let kind = &call.kind;
+    if kind.custom.is_some() {
+        schema.drop_nulls(&mut object);
+        schema.fill(&mut object);
+        return Ok(object);
+    }
+    let mut object = schema.normalized(object);
+    if kind.is("apiextensions.k8s.io", "customresourcedefinitions") {
+        crd::complete(&mut object);
+    }
+    if builtin::canonical_quantities(&mut object).is_err() {
+        let why =
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+        return Err(undecodable(call, &object, origin, why));
+    }
+    builtin::fill(kind, &mut object);
     Ok(object)
+}
+
+fn undecodable(call: &Call<'_>, object: &Value, origin: Origin, why: &str) -> Failure {
+    match origin {
+        Origin::Body => cannot_be_handled(&call.kind, why),
+        _ => not_patched(&object.to_string(), why),
+    }
+}
+
+fn cannot_be_handled(kind: &Kind, why: &str) -> Failure {
+    bad_request(format!(
+        "{} in version {:?} cannot be handled as a {}: {why}",
+        kind.kind, kind.resource.version, kind.kind
+    ))
+}
+
+/// 422 for a patch whose outcome is no object of the type.
+fn not_patched(object: &str, why: &str) -> Failure {
+    let error = FieldError::invalid("patch", &Value::from(object), why);
+    invalid_as("", "", "", &[error], "")
 }
 
 /// What is wrong with an object, or with how it changed.
 pub fn errors(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
-    if call.kind.custom.is_some() {
-        return super::scale::errors(&call.kind, object);
+    if let Some(custom) = &call.kind.custom {
+        let mut errors = custom.schema.validate(object, old);
+        errors.extend(super::scale::errors(&call.kind, object));
+        return errors;
     }
     // What is below a status is the business of controllers.
     if call.subresource().is_some() {
         return Vec::new();
     }
     if call.kind.is("apiextensions.k8s.io", "customresourcedefinitions") {
-        return crate::sim::crd::errors(object, old);
+        return crd::errors(object, old);
     }
     builtin::errors(&call.kind, object, old)
 }

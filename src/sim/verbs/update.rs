@@ -4,6 +4,7 @@ use super::{
     create, decode, names,
     reply::Reply,
     strategy,
+    typed::Origin,
 };
 use crate::{
     sim::{
@@ -41,7 +42,7 @@ pub fn update(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     {
         return Err(wrong_uid(call, uid, &old));
     }
-    let object = super::typed::decoded(call, object)?;
+    let object = super::typed::decoded(call, object, Origin::Body)?;
     write(state, call, &old, object)
 }
 
