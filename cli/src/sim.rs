@@ -18,6 +18,9 @@ pub(crate) struct Args {
     /// Admission plugins to turn off, as kube-apiserver spells them.
     #[arg(long, value_delimiter = ',')]
     disable_admission_plugins: Vec<String>,
+    /// Controllers to run, as kube-controller-manager spells them; `*` for all of them, none by default.
+    #[arg(long, value_delimiter = ',')]
+    controllers: Vec<String>,
     /// Run this with KUBECONFIG set, and end with it.
     #[arg(last = true)]
     command: Vec<String>,
@@ -30,7 +33,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 }
 
 async fn listen(args: Args) -> Result<ExitCode> {
-    let options = Options { seed: args.seed, base: None, disabled_admission: args.disable_admission_plugins };
+    let mut options =
+        Options { seed: args.seed, disabled_admission: args.disable_admission_plugins, ..Options::default() };
+    if !args.controllers.iter().any(|name| name == "*") {
+        options.controllers = args.controllers;
+    }
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.with_context(|| {
         format!("failed to listen on {}; choose another address with --listen", args.listen)

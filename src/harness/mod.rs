@@ -14,6 +14,7 @@ mod failure;
 mod live;
 mod mode;
 mod on_cluster;
+mod on_sim;
 mod operator;
 mod options;
 mod past;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub struct Mode {
     /// `KUBETAPE_CLUSTER`: what to run on; a tape when it is not set.
     pub cluster: Option<Provider>,
+    /// `KUBETAPE_CLUSTER=sim`: run on a simulated cluster.
+    pub sim: bool,
     /// `KUBETAPE_RECORD`: what to record.
     pub record: Record,
     /// `KUBETAPE_CONTEXT`: an explicit context; it also lifts the allow-list.
@@ -52,12 +54,14 @@ impl Mode {
     /// When a variable holds a word that is not known.
     pub fn from_env() -> Result<Self, Error> {
         let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let sim = var("KUBETAPE_CLUSTER").as_deref() == Some("sim");
         let cluster = match var("KUBETAPE_CLUSTER") {
             None => None,
+            Some(_) if sim => None,
             Some(value) => Some(value.parse().map_err(|_| Error::Environment {
                 variable: "KUBETAPE_CLUSTER",
                 value,
-                known: "envtest, kwok, kind, current",
+                known: "sim, envtest, kwok, kind, current",
             })?),
         };
         let record = match var("KUBETAPE_RECORD").as_deref() {
@@ -75,7 +79,7 @@ impl Mode {
         };
         let keep = var("KUBETAPE_KEEP").is_some_and(|value| value != "0" && value != "false");
         let check = Check::from_words(var("KUBETAPE_CHECK"), var("_KUBETAPE_CHECK_LOG"))?;
-        Ok(Self { cluster, record, context: var("KUBETAPE_CONTEXT"), keep, check })
+        Ok(Self { cluster, sim, record, context: var("KUBETAPE_CONTEXT"), keep, check })
     }
 }
 

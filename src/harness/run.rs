@@ -5,6 +5,7 @@ use super::{
     failure::{Failure, Scene, Stuck, relative, render},
     mode::{Check, Settings},
     on_cluster::on_cluster,
+    on_sim::on_sim,
     operator::Operator,
     replay::Replay,
     world::{On, World},
@@ -81,6 +82,7 @@ where
     Fut::Output: Outcome,
 {
     match choose(&options)? {
+        Choice::Sim => on_sim(&options, scenario),
         Choice::Replay { path, check } => replay(&options, &path, &check, scenario),
         Choice::Live { provider, mode, path, settings } => {
             on_cluster(&options, provider, &mode, &path, &settings, scenario)
@@ -89,6 +91,7 @@ where
 }
 
 enum Choice {
+    Sim,
     Replay { path: PathBuf, check: Check },
     Live { provider: Provider, mode: Mode, path: PathBuf, settings: Settings },
 }
@@ -97,6 +100,16 @@ fn choose(options: &Options) -> Result<Choice, Error> {
     let mode = Mode::from_env()?;
     let settings = Settings::find(&options.package)?;
     let path = options.tape.clone().unwrap_or_else(|| settings.tape(&options.tape_file()));
+    if mode.sim {
+        return match mode.record {
+            Record::None => Ok(Choice::Sim),
+            _ => Err(Error::Environment {
+                variable: "KUBETAPE_CLUSTER",
+                value: "sim".to_owned(),
+                known: "envtest, kwok, kind, current (KUBETAPE_RECORD needs a real cluster to record on)",
+            }),
+        };
+    }
     match mode.cluster {
         // Nothing is recorded of a scenario that has no tape.
         Some(provider) if options.needs_cluster => {

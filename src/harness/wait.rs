@@ -92,7 +92,7 @@ impl World {
     pub(super) fn time_left(&self) -> Duration {
         match &self.0.ground {
             On::Tape(replay) => replay.remaining().saturating_add(self.0.deadline),
-            On::Cluster(_) => self.0.deadline,
+            On::Sim(_) | On::Cluster(_) => self.0.deadline,
         }
     }
 }

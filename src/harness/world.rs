@@ -2,6 +2,7 @@ use super::{
     activity::Activity,
     calls::Calls,
     live::Live,
+    on_sim::Simulated,
     operator::{Operator, name_of},
     replay::Replay,
     run::Outcome,
@@ -23,6 +24,8 @@ use std::{
 pub enum Ground {
     /// A recorded tape, in virtual time.
     Tape,
+    /// A simulated cluster, in virtual time.
+    Sim,
     /// A real control plane.
     Cluster(Provider),
 }
@@ -43,6 +46,7 @@ pub(super) struct Inner {
 
 pub(super) enum On {
     Tape(Replay),
+    Sim(Simulated),
     Cluster(Box<Live>),
 }
 
@@ -50,6 +54,7 @@ impl World {
     pub(super) fn new(ground: On, namespace: String, deadline: Duration) -> Self {
         let driver = match &ground {
             On::Tape(replay) => replay.client(DRIVER, &namespace, None),
+            On::Sim(simulated) => simulated.client(DRIVER, &namespace, None),
             On::Cluster(live) => live.client(DRIVER, None),
         };
         let (place, operators) = (Mutex::default(), Mutex::default());
@@ -60,6 +65,7 @@ impl World {
     pub fn ground(&self) -> Ground {
         match &self.0.ground {
             On::Tape(_) => Ground::Tape,
+            On::Sim(_) => Ground::Sim,
             On::Cluster(live) => Ground::Cluster(live.provider()),
         }
     }
@@ -143,8 +149,10 @@ impl World {
         let (world, at) = (self.clone(), Location::caller());
         async move {
             world.at(at, "compact()".into());
-            if let On::Cluster(live) = &world.0.ground {
-                live.compact().await;
+            match &world.0.ground {
+                On::Cluster(live) => live.compact().await,
+                On::Sim(simulated) => simulated.sim.compact(),
+                On::Tape(_) => {}
             }
             world.step("compact", "").await;
         }
@@ -162,6 +170,7 @@ impl World {
             world.at(at, "settle()".into());
             match &world.0.ground {
                 On::Tape(replay) => world.until_in_time(replay.settle(), "nothing is left to do").await,
+                On::Sim(simulated) => world.until_in_time(simulated.settle(), "nothing is left to do").await,
                 On::Cluster(live) => world.until_in_time(live.settle(), "nothing is left to do").await,
             }
         }
@@ -171,6 +180,7 @@ impl World {
     pub(super) async fn step(&self, step: &str, of: &str) {
         match &self.0.ground {
             On::Tape(replay) => replay.step(step, of).await,
+            On::Sim(_) => {}
             On::Cluster(live) => live.step(step, of),
         }
     }
@@ -178,6 +188,7 @@ impl World {
     pub(super) fn client_of(&self, actor: &str, fuse: Option<Arc<AtomicBool>>) -> Client {
         match &self.0.ground {
             On::Tape(replay) => replay.client(actor, &self.0.namespace, fuse),
+            On::Sim(simulated) => simulated.client(actor, &self.0.namespace, fuse),
             On::Cluster(live) => live.client(actor, fuse),
         }
     }
@@ -186,6 +197,7 @@ impl World {
     pub(super) fn calls(&self) -> &Calls {
         match &self.0.ground {
             On::Tape(replay) => &replay.calls,
+            On::Sim(simulated) => &simulated.calls,
             On::Cluster(live) => live.calls(),
         }
     }

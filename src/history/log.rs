@@ -71,6 +71,11 @@ impl History {
         self.log(resource).into_iter().flat_map(|log| log.live.iter())
     }
 
+    /// All objects of all types that exist.
+    pub fn all(&self) -> impl Iterator<Item = (&ObjectKey, &Current)> {
+        self.types.values().flat_map(|log| log.live.iter())
+    }
+
     /// The newest resourceVersion of a type; 0 when nothing is known.
     pub fn revision(&self, resource: &Resource) -> u64 {
         self.log(resource).map_or(0, |log| log.newest)

@@ -60,6 +60,26 @@ pub fn fill(state: &mut State) {
     put(state, "rbac.authorization.k8s.io", "clusterroles", admin);
 }
 
+/// The node that pods run on, where something runs them.
+pub fn node(state: &mut State) {
+    let amounts = json!({"cpu": "32", "memory": "256Gi", "pods": "110"});
+    let conditions = json!([{
+        "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status",
+        "lastHeartbeatTime": state.clock.seconds(), "lastTransitionTime": state.clock.seconds(),
+    }]);
+    let node = json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": {"name": super::controllers::NODE, "labels": {"kubernetes.io/hostname": super::controllers::NODE}},
+        "spec": {},
+        "status": {
+            "allocatable": amounts, "capacity": amounts, "conditions": conditions,
+            "addresses": [{"type": "InternalIP", "address": "10.0.0.10"}],
+            "nodeInfo": {"architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": "v1.36.2"},
+        },
+    });
+    put(state, "", "nodes", node);
+}
+
 fn put(state: &mut State, group: &str, plural: &str, mut object: Value) {
     let metadata = &mut object["metadata"];
     metadata["uid"] = json!(state.dice.uuid());

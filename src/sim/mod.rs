@@ -8,6 +8,7 @@
 mod admission;
 mod bootstrap;
 mod builtin;
+mod controllers;
 mod crd;
 mod discovery;
 pub mod merge;

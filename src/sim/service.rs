@@ -2,6 +2,7 @@
 
 use super::{
     bootstrap,
+    controllers::{self, CONTROLLERS},
     verbs::{Handled, State, Watch, handle},
 };
 use crate::{
@@ -32,7 +33,7 @@ pub struct Sim {
 }
 
 /// How a server is set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Where ids come from; the same seed gives the same ids.
     pub seed: u64,
@@ -40,6 +41,16 @@ pub struct Options {
     pub base: Option<Timestamp>,
     /// Admission plugins to turn off, by the names that kube-apiserver gives them.
     pub disabled_admission: Vec<String>,
+    /// The controllers that run, by the names that kube-controller-manager gives them; [`CONTROLLERS`] unless
+    /// said otherwise.
+    pub controllers: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let controllers = CONTROLLERS.iter().map(|name| (*name).to_owned()).collect();
+        Self { seed: 0, base: None, disabled_admission: Vec::new(), controllers }
+    }
 }
 
 impl Sim {
@@ -48,7 +59,17 @@ impl Sim {
         let mut state = State::new(options.seed, options.base.unwrap_or_else(entropy::now));
         state.disabled = options.disabled_admission;
         bootstrap::fill(&mut state);
+        state.controllers = options.controllers;
+        if state.runs("pod") {
+            bootstrap::node(&mut state);
+        }
+        controllers::work(&mut state);
         Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The revision of the last write.
+    pub fn revision(&self) -> u64 {
+        self.lock().store.revision()
     }
 
     /// Forgets all history before now, as a compaction of etcd does.
@@ -69,9 +90,16 @@ impl Sim {
             Err(failure) => return failure.to_response(),
         };
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            handle(&mut self.lock(), &parts.method, &parts.headers, &info, &body)
+            let mut state = self.lock();
+            let before = state.store.revision();
+            let handled = handle(&mut state, &parts.method, &parts.headers, &info, &body);
+            if state.store.revision() != before {
+                controllers::work(&mut state);
+            }
+            handled
         }));
         let Ok(handled) = caught else { return panicked() };
+        self.wake();
         let mut response = match handled {
             Handled::Answer(response) => response,
             Handled::Later(response) => {
@@ -89,6 +117,31 @@ impl Sim {
             *response.body_mut() = Body::full("");
         }
         response
+    }
+
+    /// Lets the controllers work again when the next of their timers is due.
+    fn wake(&self) {
+        let due = {
+            let mut state = self.lock();
+            let Some((millis, _)) = state.timers.first().cloned() else { return };
+            if state.waking.is_some_and(|waking| waking <= millis) {
+                return;
+            }
+            state.waking = Some(millis);
+            state.clock.at(millis)
+        };
+        let weak = Arc::downgrade(&self.state);
+        tokio::spawn(async move {
+            tokio::time::sleep_until(due).await;
+            let Some(state) = weak.upgrade() else { return };
+            let sim = Self { state };
+            {
+                let mut state = sim.lock();
+                state.waking = None;
+                controllers::work(&mut state);
+            }
+            sim.wake();
+        });
     }
 
     /// The headers that every answer has.

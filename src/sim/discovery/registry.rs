@@ -79,6 +79,28 @@ impl Registry {
         kinds.iter().find(|kind| kind.resource.plural == plural)
     }
 
+    /// The type of a kind.
+    pub fn by_kind(&self, group: &str, version: &str, name: &str) -> Option<&Arc<Kind>> {
+        self.version(group, version)?.iter().find(|kind| kind.kind == name)
+    }
+
+    /// A type in the version that is preferred.
+    pub fn preferred(&self, group: &str, plural: &str) -> Option<&Arc<Kind>> {
+        let group = self.groups.iter().find(|found| found.name == group)?;
+        let mut kinds = group.versions.iter().flat_map(|(_, kinds)| kinds);
+        kinds.find(|kind| kind.resource.plural == plural)
+    }
+
+    /// The types whose objects stand in namespaces, as they are stored.
+    pub fn namespaced(&self) -> Vec<Resource> {
+        let kinds = self
+            .groups
+            .iter()
+            .flat_map(|group| group.versions.first().into_iter().flat_map(|(_, kinds)| kinds));
+        let stored = kinds.filter(|kind| kind.namespaced && kind.storage == kind.resource);
+        stored.map(|kind| kind.storage.clone()).collect()
+    }
+
     /// Every type in every version.
     #[cfg(test)]
     pub fn all(&self) -> impl Iterator<Item = &Arc<Kind>> {

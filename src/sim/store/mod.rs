@@ -5,4 +5,4 @@
 
 mod objects;
 
-pub use objects::Store;
+pub use objects::{News, Store};

@@ -13,6 +13,18 @@ pub struct Store {
     revision: u64,
     compacted: u64,
     topics: BTreeMap<(String, String), watch::Sender<u64>>,
+    news: Vec<News>,
+}
+
+/// A write that nobody has looked at yet.
+#[derive(Clone, Debug)]
+pub struct News {
+    /// Which object.
+    pub key: ObjectKey,
+    /// The object; the last state of a removed one.
+    pub object: Arc<Value>,
+    /// Whether it was removed.
+    pub removed: bool,
 }
 
 impl Store {
@@ -37,6 +49,7 @@ impl Store {
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
         let object = Arc::new(object);
         self.history.put(key, self.revision, object.clone());
+        self.news.push(News { key: key.clone(), object: object.clone(), removed: false });
         self.tell(&key.group, &key.plural);
         object
     }
@@ -48,8 +61,23 @@ impl Store {
         last["metadata"]["resourceVersion"] = json!(self.revision.to_string());
         let last = Arc::new(last);
         self.history.delete(key, self.revision, Some(last.clone()));
+        self.news.push(News { key: key.clone(), object: last.clone(), removed: true });
         self.tell(&key.group, &key.plural);
         Some(last)
+    }
+
+    /// The object of a uid, when a finalizer holds it.
+    pub fn with_finalizer(&self, finalizer: &str, uid: &str) -> Vec<ObjectKey> {
+        let held = |object: &Value| {
+            let finalizers = object["metadata"]["finalizers"].as_array().into_iter().flatten();
+            object["metadata"]["uid"] == uid && finalizers.into_iter().any(|known| known == finalizer)
+        };
+        self.history.all().filter(|(_, current)| held(&current.object)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// What was written since this was asked last.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// Part of a list as it was at `rv`.

@@ -5,7 +5,10 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::time::Instant;
 
 /// Everything that a server is.
@@ -21,6 +24,14 @@ pub struct State {
     pub clock: Clock,
     /// Admission plugins that are off.
     pub disabled: Vec<String>,
+    /// Controllers that run.
+    pub controllers: Vec<String>,
+    /// Who depends on whom: the keys of dependents by the uid of their owner.
+    pub dependents: BTreeMap<String, BTreeSet<ObjectKey>>,
+    /// What is to be looked at again, and when, in milliseconds since the start.
+    pub timers: BTreeSet<(u64, ObjectKey)>,
+    /// The timer that a task waits for.
+    pub waking: Option<u64>,
 }
 
 /// A time of day that moves with tokio's clock.
@@ -34,6 +45,16 @@ impl Clock {
     /// A clock that shows `base` now.
     pub fn new(base: Timestamp) -> Self {
         Self { base, start: Instant::now() }
+    }
+
+    /// Milliseconds since the start.
+    pub fn elapsed(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// When so many milliseconds since the start are over.
+    pub fn at(&self, millis: u64) -> Instant {
+        self.start + std::time::Duration::from_millis(millis)
     }
 
     /// The time now.
@@ -62,6 +83,10 @@ impl State {
             dice: Dice::new(seed),
             clock: Clock::new(base),
             disabled: Vec::new(),
+            controllers: Vec::new(),
+            dependents: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            waking: None,
         }
     }
 
@@ -80,6 +105,11 @@ impl State {
     ) -> Option<&Arc<Value>> {
         let resource = Resource { group: group.into(), version: String::new(), plural: plural.into() };
         self.store.get(&ObjectKey::new(&resource, namespace, name)).map(|current| &current.object)
+    }
+
+    /// Whether a controller runs.
+    pub fn runs(&self, controller: &str) -> bool {
+        self.controllers.iter().any(|name| name == controller)
     }
 
     /// Whether an admission plugin is on.

@@ -1,0 +1,84 @@
+use super::{path, text, write_status};
+use crate::sim::{
+    store::News,
+    verbs::{State, act, set_condition},
+};
+use http::Method;
+use serde_json::{Value, json};
+
+/// How long the containers of a pod take to start, in milliseconds.
+const START: u64 = 1000;
+
+/// Puts a pod on the node, starts it, and ends it when its time is up.
+pub(super) fn look(state: &mut State, news: &News) {
+    let pod = &news.object;
+    if news.removed {
+        return;
+    }
+    if pod["metadata"].get("deletionTimestamp").is_some() {
+        if let Some(path) =
+            path(state, &news.key).filter(|_| pod["metadata"]["deletionGracePeriodSeconds"] != 0)
+        {
+            // Nothing runs in it, so it ends at once.
+            let _ = act(state, "kubelet", &Method::DELETE, &path, &json!({"gracePeriodSeconds": 0}));
+        }
+        return;
+    }
+    let gated = pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty());
+    if gated {
+        return;
+    }
+    if text(&pod["spec"], "nodeName").is_empty() {
+        bind(state, news);
+        state.timers.insert((state.clock.elapsed() + START, news.key.clone()));
+        return;
+    }
+    let started = pod["status"]["phase"] != "Pending";
+    let due = !state.timers.iter().any(|(_, key)| *key == news.key);
+    if !started && due {
+        run(state, news);
+    }
+}
+
+/// The name of the node that everything runs on.
+pub const NODE: &str = "node-0";
+
+fn bind(state: &mut State, news: &News) {
+    let Some(path) = path(state, &news.key) else { return };
+    let binding = json!({"metadata": {"name": news.key.name}, "target": {"kind": "Node", "name": NODE}});
+    // A pod that is gone meanwhile needs no node.
+    let _ = act(state, "kube-scheduler", &Method::POST, &format!("{path}/binding"), &binding);
+}
+
+fn run(state: &mut State, news: &News) {
+    let now = state.clock.seconds();
+    let mut pod = (*news.object).clone();
+    let address = format!("10.244.0.{}", 2 + state.dice.roll() % 250);
+    let containers = pod["spec"]["containers"].as_array().cloned().unwrap_or_default();
+    let statuses: Vec<Value> = containers
+        .iter()
+        .map(|container| {
+            json!({
+                "name": container["name"], "image": container["image"], "ready": true, "started": true,
+                "restartCount": 0, "imageID": format!("sim://{}", text(container, "image")),
+                "containerID": format!("sim://{}", state.dice.uuid()),
+                "state": {"running": {"startedAt": now}}, "lastState": {},
+            })
+        })
+        .collect();
+    let status = &mut pod["status"];
+    status["phase"] = json!("Running");
+    status["podIP"] = json!(address);
+    status["podIPs"] = json!([{"ip": address}]);
+    status["hostIP"] = json!("10.0.0.10");
+    status["hostIPs"] = json!([{"ip": "10.0.0.10"}]);
+    status["startTime"] = json!(now);
+    status["containerStatuses"] = json!(statuses);
+    for kind in ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"] {
+        let condition =
+            json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+        set_condition(&mut pod, condition);
+    }
+    // Whoever changed it meanwhile makes it news again.
+    let _ = write_status(state, "kubelet", &news.key, &pod);
+}
