@@ -8,6 +8,7 @@ use super::{
     logs::{self, Log},
     object::{self, Age, Object},
     options::Wanted,
+    related::Key,
     sink::Sink,
 };
 use crate::scrub::{Scrub, Scrubber};
@@ -80,6 +81,41 @@ impl<'a> Collector<'a> {
         Ok(reports)
     }
 
+    /// Writes the members of a family, kind by kind, and gives what came of each kind that has any.
+    pub(super) fn family(
+        &mut self,
+        kinds: &[Wanted],
+        members: BTreeMap<Key, (Option<Value>, Piece)>,
+    ) -> Result<Vec<KindReport>, Error> {
+        let mut by_kind: BTreeMap<usize, Vec<(Option<Value>, Piece)>> = BTreeMap::new();
+        for ((at, ..), member) in members {
+            by_kind.entry(at).or_default().push(member);
+        }
+        let mut reports = Vec::new();
+        for (at, members) in by_kind {
+            let wanted = &kinds[at];
+            // Objects that were read one by one are not of one version.
+            let mut report = KindReport { consistent: members.len() < 2, ..KindReport::new(&wanted.kind) };
+            let mut table = Table::default();
+            for (columns, piece) in members {
+                columns.into_iter().for_each(|columns| table.columns(columns));
+                self.keep(wanted, piece, &mut table, &mut report, true)?;
+            }
+            self.close(wanted, table)?;
+            reports.push(report);
+            self.progress.kind_done();
+        }
+        Ok(reports)
+    }
+
+    fn close(&mut self, wanted: &Wanted, table: Table) -> Result<(), Error> {
+        if let Some((length, mut lines)) = table.close()? {
+            let path = table_path(&wanted.kind.group, &wanted.kind.plural);
+            self.sink.put_from(&path, length, &mut lines)?;
+        }
+        Ok(())
+    }
+
     async fn kind(
         &mut self,
         mut list: Running<Wanted, Part>,
@@ -97,7 +133,7 @@ impl<'a> Collector<'a> {
                 Some(Part::Columns(columns)) => table.columns(columns),
                 Some(Part::Items(pieces)) => {
                     for piece in pieces {
-                        self.item(&list.job, piece, &mut table, &mut report)?;
+                        self.keep(&list.job, piece, &mut table, &mut report, false)?;
                     }
                 }
                 Some(Part::End(end)) => {
@@ -111,10 +147,7 @@ impl<'a> Collector<'a> {
                 }
             }
         }
-        if let Some((length, mut lines)) = table.close(self.sink)? {
-            let path = table_path(&list.job.kind.group, &list.job.kind.plural);
-            self.sink.put_from(&path, length, &mut lines)?;
-        }
+        self.close(&list.job, table)?;
         Ok(report)
     }
 
@@ -131,13 +164,14 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// One item of a list; what cannot be used is named.
-    fn item(
+    /// One item of a list, or an object that was chosen by itself; what cannot be used is named.
+    fn keep(
         &mut self,
         wanted: &Wanted,
         piece: Piece,
         table: &mut Table,
         report: &mut KindReport,
+        chosen: bool,
     ) -> Result<(), Error> {
         let object = match piece {
             Piece::Item(bytes) => Object::parse(&bytes, &wanted.kind),
@@ -147,7 +181,7 @@ impl<'a> Collector<'a> {
             Piece::Field(..) => return Ok(()),
         };
         let written = match object {
-            Ok(object) if !self.is_wanted(wanted, &object) => return Ok(()),
+            Ok(object) if !chosen && !self.is_wanted(wanted, &object) => return Ok(()),
             Ok(object) => self.object(wanted, object, table)?,
             Err(missing) => Err(missing),
         };
@@ -321,7 +355,7 @@ impl Table {
         self.lines.as_mut().map_or(Ok(()), |lines| lines.write_all(line))
     }
 
-    fn close(self, _: &Sink) -> Result<Option<(u64, SpooledTempFile)>, Error> {
+    fn close(self) -> Result<Option<(u64, SpooledTempFile)>, Error> {
         let Some(mut lines) = self.lines else { return Ok(None) };
         let fail = |source| Error::Write { path: std::env::temp_dir(), source };
         let length = lines.stream_position().map_err(fail)?;

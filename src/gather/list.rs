@@ -9,12 +9,30 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
-/// Objects with the cells that the server prints, where it can print them.
-const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 /// How many bytes of items go over in one piece.
 const BATCH: usize = 128 << 10;
 /// How often a page may break off without a new item.
 const BREAKS: u32 = 5;
+
+/// In what form objects are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Whole, with the cells that the server prints, where it can print them.
+    Table,
+    /// Their metadata alone.
+    Metadata,
+}
+
+impl Form {
+    pub(super) fn accept(self) -> &'static str {
+        match self {
+            Form::Table => "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+            Form::Metadata => {
+                "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
+            }
+        }
+    }
+}
 
 /// One list to be read.
 #[derive(Clone, Debug)]
@@ -24,6 +42,14 @@ pub(super) struct Ask {
     pub(super) namespace: Option<String>,
     pub(super) labels: Option<String>,
     pub(super) fields: Option<String>,
+    pub(super) form: Form,
+}
+
+impl Ask {
+    /// All objects of a kind.
+    pub(super) fn all(kind: Kind, form: Form) -> Self {
+        Self { kind, namespace: None, labels: None, fields: None, form }
+    }
 }
 
 /// Bounds of a list.
@@ -134,7 +160,7 @@ impl Reading<'_> {
     /// Reads one page; gives the token of the next one.
     async fn page(&mut self, ask: &Ask, bounds: Bounds) -> Result<Option<String>, Refusal> {
         let path = path(ask, bounds.page, self.token.as_deref());
-        let response = self.budget.spend(self.api.open(&path, TABLE)).await??;
+        let response = self.budget.spend(self.api.open(&path, ask.form.accept())).await??;
         let mut chunks = std::pin::pin!(self.api.chunks(response.into_body()));
         let mut cutter = ItemCutter::new(bounds.item);
         let mut page = Page { skip: self.delivered, ..Page::default() };

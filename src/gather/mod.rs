@@ -21,6 +21,7 @@ mod options;
 mod pattern;
 mod progress;
 mod rbac;
+mod related;
 mod run;
 mod sink;
 

@@ -1,6 +1,6 @@
 use super::{
     Error, Filter, Kind, Kinds, Pattern,
-    list::{Ask, Bounds},
+    list::{Ask, Bounds, Form},
 };
 use crate::wire::{FieldSelector, LabelSelector};
 use serde_json::{Value, json};
@@ -253,6 +253,7 @@ impl Wanted {
             namespace,
             labels: labels.clone(),
             fields: (!fields.is_empty()).then(|| fields.join(",")),
+            form: Form::Table,
         };
         self.asks = match namespaces.filter(|_| self.kind.namespaced) {
             Some(namespaces) => namespaces.iter().cloned().map(Some).map(ask).collect(),

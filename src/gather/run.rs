@@ -1,10 +1,11 @@
 use super::{
-    Error, FORMAT_VERSION, LogReport, Manifest, Missing, Options, Progress,
+    Error, FORMAT_VERSION, LogReport, Logs, Manifest, Missing, Options, Progress,
     api::{Api, Why},
     collect::Collector,
     discover::{Discovered, discover, openapi},
     manifest::Run,
     options::{Wanted, wanted},
+    related::{Family, family},
     sink::Sink,
 };
 use crate::entropy;
@@ -29,58 +30,89 @@ pub async fn gather(
     progress: &Progress,
 ) -> Result<Manifest, Error> {
     options.check()?;
-    let mut run = Run { started: entropy::now().to_string(), server: server.to_owned(), ..Run::default() };
+    let started = entropy::now().to_string();
     let api = Api::new(client, options.silence);
     progress.now("discovery");
     let found = discover(&api).await?;
-    let mut kinds = wanted(options, &found.kinds)?;
-    let mut other = found.missing.clone();
-    let namespaces = namespaces(&api, options, &found, &mut other).await;
-    kinds.iter_mut().for_each(|kind| kind.ask(options, namespaces.as_deref()));
-    progress.begin(kinds.len());
+    let plan = plan(&api, options, found).await?;
+    progress.begin(plan.kinds.len());
     let mut sink = Sink::create(destination, force)?;
     let mut collector = Collector::new(api.clone(), options, &mut sink, progress);
-    for (value, name) in &options.literals {
-        collector.literal(value, name);
-    }
-    collector.document(
-        "capture.json",
-        json!({"kubetape": "capture", "format": FORMAT_VERSION}).to_string().as_bytes(),
-    )?;
-    collector.document(".gitignore", b"run.json\n")?;
-    let groups: BTreeSet<String> = kinds.iter().map(document_key).collect();
-    let reports = collector.kinds(kinds).await?;
-    let logs = match options.logs {
-        super::Logs::None => LogReport::default(),
-        _ => collector.logs().await?,
+    let mut manifest = collect(&mut collector, plan).await?;
+    let run = Run {
+        started,
+        finished: entropy::now().to_string(),
+        server: server.to_owned(),
+        resource_versions: std::mem::take(&mut collector.versions),
+        retries: api.retries(),
     };
-    progress.now("openapi");
-    let (documents, missing) = openapi(&api, |key| groups.contains(key)).await;
-    other.extend(missing);
-    for (path, bytes) in found.files.iter().chain(&documents) {
-        collector.document(path, bytes)?;
-    }
-    run.finished = entropy::now().to_string();
-    run.retries = api.retries();
-    run.resource_versions = std::mem::take(&mut collector.versions);
     let text = serde_json::to_string_pretty(&run).expect("plain data") + "\n";
     collector.document("run.json", text.as_bytes())?;
-    let mut manifest = Manifest {
-        kubetape: "capture",
-        format: FORMAT_VERSION,
-        tool: format!("kubetape {}", env!("CARGO_PKG_VERSION")),
-        kubernetes: found.version,
-        asked: options.asked(),
-        kinds: reports,
-        logs,
-        other,
-        warnings: 0,
-    };
     manifest.close();
     collector.manifest(&manifest)?;
     sink.finish()?;
     progress.now("");
     Ok(manifest)
+}
+
+/// What is to be read.
+struct Plan {
+    found: Discovered,
+    kinds: Vec<Wanted>,
+    family: Option<Family>,
+    missing: Vec<Missing>,
+}
+
+async fn plan(api: &Api, options: &Options, mut found: Discovered) -> Result<Plan, Error> {
+    let mut missing = std::mem::take(&mut found.missing);
+    let Some(root) = &options.owned_by else {
+        let mut kinds = wanted(options, &found.kinds)?;
+        let namespaces = namespaces(api, options, &found, &mut missing).await;
+        kinds.iter_mut().for_each(|kind| kind.ask(options, namespaces.as_deref()));
+        return Ok(Plan { found, kinds, family: None, missing });
+    };
+    // The family may live anywhere.
+    let kinds = wanted(&Options { namespaces: Vec::new(), ..options.clone() }, &found.kinds)?;
+    let mut family = family(api, options, &kinds, root).await?;
+    missing.append(&mut family.missing);
+    Ok(Plan { found, kinds, family: Some(family), missing })
+}
+
+async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, Error> {
+    let options = collector.options;
+    for (value, name) in &options.literals {
+        collector.literal(value, name);
+    }
+    let mark = json!({"kubetape": "capture", "format": FORMAT_VERSION}).to_string() + "\n";
+    collector.document("capture.json", mark.as_bytes())?;
+    collector.document(".gitignore", b"run.json\n")?;
+    let mut other = plan.missing;
+    let groups: BTreeSet<String> = plan.kinds.iter().map(document_key).collect();
+    let kinds = match plan.family {
+        Some(family) => collector.family(&plan.kinds, family.members)?,
+        None => collector.kinds(plan.kinds).await?,
+    };
+    let logs = match options.logs {
+        Logs::None => LogReport::default(),
+        _ => collector.logs().await?,
+    };
+    collector.progress.now("openapi");
+    let (documents, missing) = openapi(&collector.api, |key| groups.contains(key)).await;
+    other.extend(missing);
+    for (path, bytes) in plan.found.files.iter().chain(&documents) {
+        collector.document(path, bytes)?;
+    }
+    Ok(Manifest {
+        kubetape: "capture",
+        format: FORMAT_VERSION,
+        tool: format!("kubetape {}", env!("CARGO_PKG_VERSION")),
+        kubernetes: plan.found.version,
+        asked: options.asked(),
+        kinds,
+        logs,
+        other,
+        warnings: 0,
+    })
 }
 
 /// The key of a kind's document in the index of OpenAPI.
