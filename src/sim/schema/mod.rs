@@ -5,11 +5,16 @@
 
 mod cel;
 mod checks;
+mod custom_schema;
+mod definition_checks;
+#[cfg(test)]
+mod definition_tests;
 mod definitions;
 mod format;
 mod go_decode;
 mod model;
 mod prune;
+mod structural;
 mod validate;
 #[cfg(test)]
 mod validate_tests;
@@ -17,5 +22,7 @@ mod zero;
 
 pub use cel::Compiled;
 pub use checks::{Checks, Rule};
+pub use custom_schema::{schema_errors, unknown_formats};
+pub use definition_checks::definition_errors;
 pub use definitions::Definitions;
 pub use model::{Kind, ListType, Schema, Strategy, Zero};
