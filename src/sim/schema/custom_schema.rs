@@ -298,13 +298,13 @@ fn as_go(rule: &Value) -> String {
 }
 
 /// A struct as Go's encoder writes it: its fields in their order.
-pub(super) fn go_struct(fields: &[(&str, Value)]) -> String {
+fn go_struct(fields: &[(&str, Value)]) -> String {
     let fields: Vec<_> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     format!("{{{}}}", fields.join(","))
 }
 
 /// `Invalid value: VALUE: DETAIL` for a value that is printed already.
-pub(super) fn invalid_as(field: impl Into<String>, value: &str, detail: &str) -> FieldError {
+fn invalid_as(field: impl Into<String>, value: &str, detail: &str) -> FieldError {
     let message = format!("Invalid value: {value}: {detail}");
     FieldError { field: field.into(), reason: "FieldValueInvalid", message }
 }

@@ -6,9 +6,6 @@
 mod cel;
 mod checks;
 mod custom_schema;
-mod definition_checks;
-#[cfg(test)]
-mod definition_tests;
 mod definitions;
 mod format;
 mod go_decode;
@@ -23,6 +20,5 @@ mod zero;
 pub use cel::Compiled;
 pub use checks::{Checks, Rule};
 pub use custom_schema::{schema_errors, unknown_formats};
-pub use definition_checks::definition_errors;
 pub use definitions::Definitions;
 pub use model::{Kind, ListType, Schema, Strategy, Zero};

@@ -1,4 +1,4 @@
-use super::definition_errors;
+use super::errors;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ const RECORDED: &str = include_str!("../../../recordings/conformance/definitions
 
 fn said(body: &Value) -> String {
     let mut object = body.clone();
-    crate::sim::crd::complete(&mut object);
-    crate::sim::crd::prepare(&mut object);
+    super::complete(&mut object);
+    super::prepare(&mut object);
     let mut seen = BTreeSet::new();
-    let errors = definition_errors(&object, None);
-    let texts = errors.iter().map(|error| format!("{}: {}", error.field, error.message));
+    let found = errors(&object, None);
+    let texts = found.iter().map(|error| format!("{}: {}", error.field, error.message));
     let texts: Vec<_> = texts.filter(|text| seen.insert(text.clone())).collect();
     let name = object["metadata"]["name"].as_str().unwrap();
     let all = if texts.len() == 1 { texts[0].clone() } else { format!("[{}]", texts.join(", ")) };
