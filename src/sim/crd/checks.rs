@@ -1,4 +1,7 @@
-use crate::{sim::refusal::FieldError, wire::label};
+use crate::{
+    sim::{refusal::FieldError, schema::schema_errors},
+    wire::label,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -6,7 +9,7 @@ const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumer
     alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for \
     validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
-/// What is wrong with a definition but for what stands inside its schemas, and what may not change in it.
+/// What is wrong with a definition and its schemas, and what may not change in it.
 pub fn errors(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let spec = &object["spec"];
     let mut errors = Vec::new();
@@ -79,6 +82,7 @@ fn place(spec: &Value, at: usize, field: &str) -> Option<String> {
     let versions = spec["versions"].as_array()?;
     let alike = versions.iter().all(|version| version[field] == versions[0][field]);
     match (alike, at) {
+        (true, 0) if field == "schema" => Some("spec.validation".to_owned()),
         (true, 0) => Some(format!("spec.{field}")),
         (true, _) => None,
         (false, at) => Some(format!("spec.versions[{at}].{field}")),
@@ -95,6 +99,11 @@ fn versions(spec: &Value) -> Vec<FieldError> {
         }
         if version["schema"]["openAPIV3Schema"].is_null() {
             errors.push(FieldError::required(format!("spec.versions[{at}].schema.openAPIV3Schema"), ""));
+        }
+        let schema = &version["schema"]["openAPIV3Schema"];
+        if let Some(place) = place(spec, at, "schema").filter(|_| schema.is_object()) {
+            let status = !version["subresources"]["status"].is_null();
+            errors.extend(schema_errors(schema, &format!("{place}.openAPIV3Schema"), status));
         }
         if let Some(place) = place(spec, at, "subresources") {
             errors.extend(subresources(&place, &version["subresources"]));

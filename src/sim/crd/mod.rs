@@ -6,6 +6,8 @@
 mod checks;
 mod kind;
 mod life;
+#[cfg(test)]
+mod recorded_tests;
 
 pub use checks::errors;
 pub use life::{complete, dying, left, prepare, removed, written};

@@ -5,11 +5,13 @@
 
 mod cel;
 mod checks;
+mod custom_schema;
 mod definitions;
 mod format;
 mod go_decode;
 mod model;
 mod prune;
+mod structural;
 mod validate;
 #[cfg(test)]
 mod validate_tests;
@@ -17,5 +19,6 @@ mod zero;
 
 pub use cel::Compiled;
 pub use checks::{Checks, Rule};
+pub use custom_schema::{schema_errors, unknown_formats};
 pub use definitions::Definitions;
 pub use model::{Kind, ListType, Schema, Strategy, Zero};

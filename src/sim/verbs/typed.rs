@@ -4,7 +4,7 @@ use crate::{
         builtin, crd,
         discovery::Kind,
         refusal::{FieldError, bad_request, invalid_as},
-        schema::Schema,
+        schema::{Schema, unknown_formats},
     },
     wire::Failure,
 };
@@ -63,13 +63,19 @@ pub fn decoded(call: &Call<'_>, mut object: Value, origin: Origin) -> Result<Val
 fn complete(call: &Call<'_>, schema: &Schema, mut object: Value, origin: Origin) -> Result<Value, Failure> {
     let kind = &call.kind;
     if kind.custom.is_some() {
-        schema.drop_nulls(&mut object);
+        // What an apply leaves null is refused, not forgotten.
+        if origin != Origin::Apply {
+            schema.drop_nulls(&mut object);
+        }
         schema.fill(&mut object);
         return Ok(object);
     }
     let mut object = schema.normalized(object);
     if kind.is("apiextensions.k8s.io", "customresourcedefinitions") {
         crd::complete(&mut object);
+        let versions = object["spec"]["versions"].as_array().into_iter().flatten();
+        let formats = versions.flat_map(|version| unknown_formats(&version["schema"]["openAPIV3Schema"]));
+        formats.for_each(|text| call.warn(&text));
     }
     if builtin::canonical_quantities(&mut object).is_err() {
         let why =
