@@ -144,7 +144,7 @@ pub fn no_method() -> Failure {
 }
 
 /// 501 for what is not simulated, by name.
-pub fn unsupported(what: &str) -> Failure {
+pub fn not_simulated(what: &str) -> Failure {
     let message = format!("{what} is not simulated; use a real control plane for it (kubetape cluster up)");
     Failure::new(501, "NotImplemented", message)
 }

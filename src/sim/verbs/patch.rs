@@ -76,7 +76,7 @@ pub fn patched(call: &Call<'_>, format: Format, before: &Value) -> Result<Value,
         Format::Merge => merge::merge_patch(before.clone(), &patch),
         Format::Strategic | Format::Apply => match schema(call) {
             Some(schema) => merge::strategic_merge(before.clone(), &patch, schema),
-            None => return Err(crate::sim::refusal::unsupported("strategic merge patch of this type")),
+            None => return Err(crate::sim::refusal::not_simulated("strategic merge patch of this type")),
         },
     };
     result.map_err(|error| error.to_failure())
