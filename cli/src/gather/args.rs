@@ -130,7 +130,14 @@ impl Args {
         let options = Options {
             namespaces: self.namespace.clone(),
             exclude_namespaces: patterns.exclude_namespace.clone(),
-            types: self.types.clone(),
+            // There is nothing to be written, so the first word is a type as well.
+            types: self
+                .dest
+                .iter()
+                .filter(|_| self.print_rbac)
+                .map(|dest| dest.display().to_string())
+                .chain(self.types.clone())
+                .collect(),
             kinds: filter(&patterns.include_kind, &patterns.exclude_kind),
             groups: filter(&patterns.include_group, &patterns.exclude_group),
             names: filter(&patterns.include_name, &patterns.exclude_name),
