@@ -90,7 +90,10 @@ pub fn invalid_as(kind: &str, group: &str, name: &str, errors: &[FieldError], sh
 
 /// 422 with everything that is wrong with an object.
 pub fn invalid(kind: &Kind, name: &str, errors: &[FieldError]) -> Failure {
-    invalid_as(&kind.kind, &kind.resource.group, name, errors, &kind.group_kind())
+    // Events of the group of their own are refused as those of the core group.
+    let group = &kind.storage.group;
+    let shown = if group.is_empty() { kind.kind.clone() } else { kind.group_kind() };
+    invalid_as(&kind.kind, group, name, errors, &shown)
 }
 
 /// 422 about options such as `PatchOptions`.
