@@ -56,6 +56,9 @@ pub(crate) struct Args {
     /// Keep metadata.managedFields
     #[arg(long)]
     show_managed_fields: bool,
+    /// Leave the OpenAPI documents out
+    #[arg(long)]
+    no_openapi: bool,
     /// How many lists are read at once
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     concurrency: u8,
@@ -154,6 +157,7 @@ impl Args {
             include_secrets: self.include_secrets,
             literals: secrets::read(&self.secret, self.secrets_file.as_deref())?,
             managed_fields: self.show_managed_fields,
+            openapi: !self.no_openapi,
             concurrency: self.concurrency.into(),
             page: self.chunk_size,
             timeout: self.timeout,

@@ -91,7 +91,7 @@ fn a_capture_without_its_end_is_partial() {
 #[cfg(feature = "archive")]
 #[test]
 fn archives_are_read_as_far_as_they_are_whole() {
-    use super::super::super::sink::Sink;
+    use crate::gather::sink::Sink;
     let folder = tempfile::tempdir().unwrap();
     for ending in ["tar.zst", "tar.gz", "zip"] {
         let place = folder.path().join(format!("a.{ending}"));
