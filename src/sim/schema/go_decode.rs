@@ -160,7 +160,7 @@ fn base64_error(text: &str) -> Option<String> {
     let clean: Vec<u8> = text.bytes().filter(|byte| !b"\r\n".contains(byte)).collect();
     let at = match text.bytes().position(bad) {
         Some(at) => at,
-        None if clean.len() % 4 != 0 => clean.len() / 4 * 4,
+        None if !clean.len().is_multiple_of(4) => clean.len() / 4 * 4,
         None => return None,
     };
     Some(format!("illegal base64 data at input byte {at}"))

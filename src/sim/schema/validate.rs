@@ -84,14 +84,13 @@ impl Schema {
                 format!("Invalid value: {actual:?}: {path} in body must be of type {expected}: {actual:?}");
             errors.push(wrong(path, TYPE, message));
         }
-        if let (Some(kind @ (Kind::Integer | Kind::Number)), Value::Number(number)) = (self.kind, value) {
-            if let Some(format) = number_error(kind, self.format.as_deref(), number) {
-                let message = format!(
-                    "Invalid value: \"\": Checked value must be of type {} {format} in {path}",
-                    kind.name()
-                );
-                errors.push(wrong("", INVALID, message));
-            }
+        if let (Some(kind @ (Kind::Integer | Kind::Number)), Value::Number(number)) = (self.kind, value)
+            && let Some(format) = number_error(kind, self.format.as_deref(), number)
+        {
+            let of = kind.name();
+            let message =
+                format!("Invalid value: \"\": Checked value must be of type {of} {format} in {path}");
+            errors.push(wrong("", INVALID, message));
         }
         if let (Some(Kind::String), Value::String(text), Some(format)) = (self.kind, value, &self.format)
             && !fits(format, text)
