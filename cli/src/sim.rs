@@ -1,17 +1,27 @@
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use kubetape::{
     serve::serve,
-    sim::{Options, Sim},
+    sim::{CONTROLLERS, Options, Sim},
 };
-use std::{net::SocketAddr, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 use tokio::net::TcpListener;
 
 /// Serve a simulated cluster on a loopback port.
+///
+/// Example: `kubetape sim -- kubectl get namespaces`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// Who may come: lines of `token,user,uid,"groups"`, as kube-apiserver reads them; everybody without it.
+    #[arg(long)]
+    token_auth_file: Option<PathBuf>,
     /// Where uids and generated names come from: the same seed gives the same ones.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -33,26 +43,76 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 }
 
 async fn listen(args: Args) -> Result<ExitCode> {
-    let mut options =
-        Options { seed: args.seed, disabled_admission: args.disable_admission_plugins, ..Options::default() };
-    if !args.controllers.iter().any(|name| name == "*") {
-        options.controllers = args.controllers;
-    }
     let listener = TcpListener::bind(args.listen).await;
-    let listener = listener.with_context(|| {
-        format!("failed to listen on {}; choose another address with --listen", args.listen)
-    })?;
+    let listener = listener
+        .with_context(|| format!("failed to listen on {}; choose another address with --listen", args.listen))?;
     let address = listener.local_addr()?;
-    crate::out::talk(&format!("serving a simulated cluster at http://{address}"));
+    let options = options(&args)?;
+    let token = options.tokens.keys().next().cloned().unwrap_or_default();
     let sim = Sim::new(options);
     tokio::spawn(compact_on_signal(sim.clone()));
-    let end = async {
-        // Without signals it runs until it is killed.
-        let _ = tokio::signal::ctrl_c().await;
+    if args.command.is_empty() {
+        crate::out::talk(&format!("serving a simulated cluster at http://{address}"));
+        let end = async {
+            // Without signals it runs until it is killed.
+            let _ = tokio::signal::ctrl_c().await;
+        };
+        serve(listener, sim, end).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let folder = tempfile::tempdir().context("failed to make a folder for the kubeconfig")?;
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, config(address, &token)).context("failed to write the kubeconfig")?;
+    let serving = tokio::spawn(serve(listener, sim, std::future::pending()));
+    let (program, rest) = args.command.split_first().context("a command stands behind `--`")?;
+    let status = tokio::process::Command::new(program).args(rest).env("KUBECONFIG", &kubeconfig).status().await;
+    let status = status.with_context(|| format!("failed to start {program:?}; is it on the PATH?"))?;
+    serving.abort();
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+fn options(args: &Args) -> Result<Options> {
+    let mut options = Options {
+        seed: args.seed,
+        disabled_admission: args.disable_admission_plugins.clone(),
+        ..Options::default()
     };
-    let _ = args.command;
-    serve(listener, sim, end).await?;
-    Ok(ExitCode::SUCCESS)
+    if let Some(path) = &args.token_auth_file {
+        options.tokens = tokens(path)?;
+    }
+    if !args.controllers.iter().any(|name| name == "*") {
+        if let Some(unknown) = args.controllers.iter().find(|name| !CONTROLLERS.contains(&name.as_str())) {
+            bail!("there is no controller {unknown:?}; those that run here are {}", CONTROLLERS.join(", "));
+        }
+        options.controllers.clone_from(&args.controllers);
+    }
+    Ok(options)
+}
+
+/// The users of a token file, by token.
+fn tokens(path: &Path) -> Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("failed to read {}; name another file", path.display()))?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let user = |line: &str| {
+        let mut columns = line.split(',').map(|column| column.trim().trim_matches('"').to_owned());
+        Some((columns.next()?, columns.next()?))
+    };
+    Ok(lines.filter_map(user).collect())
+}
+
+fn config(address: SocketAddr, token: &str) -> String {
+    let user = serde_json::json!({"name": "sim", "user": if token.is_empty() {
+        serde_json::json!({})
+    } else {
+        serde_json::json!({"token": token})
+    }});
+    serde_json::json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "sim", "users": [user],
+        "clusters": [{"name": "sim", "cluster": {"server": format!("http://{address}")}}],
+        "contexts": [{"name": "sim", "context": {"cluster": "sim", "user": "sim"}}],
+    })
+    .to_string()
 }
 
 /// SIGUSR1 makes the server forget its history, as a compaction of etcd does.

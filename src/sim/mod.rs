@@ -18,4 +18,5 @@ mod service;
 mod store;
 mod verbs;
 
+pub use controllers::CONTROLLERS;
 pub use service::{Options, Sim};

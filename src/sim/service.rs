@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -30,6 +31,7 @@ const MARKS: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Sim {
     state: Arc<Mutex<State>>,
+    tokens: Arc<BTreeMap<String, String>>,
 }
 
 /// How a server is set up.
@@ -39,6 +41,8 @@ pub struct Options {
     pub seed: u64,
     /// The time of day at the start; the present one when there is none. It moves with tokio's clock.
     pub base: Option<Timestamp>,
+    /// Who may come, by token; everybody may when there are none.
+    pub tokens: BTreeMap<String, String>,
     /// Admission plugins to turn off, by the names that kube-apiserver gives them.
     pub disabled_admission: Vec<String>,
     /// The controllers that run, by the names that kube-controller-manager gives them; [`CONTROLLERS`] unless
@@ -49,7 +53,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let controllers = CONTROLLERS.iter().map(|name| (*name).to_owned()).collect();
-        Self { seed: 0, base: None, disabled_admission: Vec::new(), controllers }
+        Self { seed: 0, base: None, tokens: BTreeMap::new(), disabled_admission: Vec::new(), controllers }
     }
 }
 
@@ -64,7 +68,7 @@ impl Sim {
             bootstrap::node(&mut state);
         }
         controllers::work(&mut state);
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), tokens: Arc::new(options.tokens) }
     }
 
     /// The revision of the last write.
@@ -72,7 +76,7 @@ impl Sim {
         self.lock().store.revision()
     }
 
-    /// Forgets all history before now, as a compaction of etcd does.
+    /// Forgets all history before now and breaks all watches, as a compaction of etcd and a restart do.
     pub fn compact(&self) {
         self.lock().store.compact();
     }
@@ -85,6 +89,11 @@ impl Sim {
     async fn answer(self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let info = RequestInfo::parse(&parts.method, &parts.uri, &parts.headers);
+        if !self.knows(&parts.headers) {
+            let mut response = Failure::new(401, "Unauthorized", "Unauthorized").to_response();
+            self.finish(&parts.headers, response.headers_mut());
+            return response;
+        }
         let body = match limited(body).await {
             Ok(body) => body,
             Err(failure) => return failure.to_response(),
@@ -119,6 +128,12 @@ impl Sim {
         response
     }
 
+    /// Whether a request brings a token that is known, where there are any.
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        self.tokens.is_empty() || text.strip_prefix("Bearer ").is_some_and(|token| self.tokens.contains_key(token))
+    }
+
     /// Lets the controllers work again when the next of their timers is due.
     fn wake(&self) {
         let due = {
@@ -130,11 +145,11 @@ impl Sim {
             state.waking = Some(millis);
             state.clock.at(millis)
         };
-        let weak = Arc::downgrade(&self.state);
+        let (weak, tokens) = (Arc::downgrade(&self.state), self.tokens.clone());
         tokio::spawn(async move {
             tokio::time::sleep_until(due).await;
             let Some(state) = weak.upgrade() else { return };
-            let sim = Self { state };
+            let sim = Self { state, tokens };
             {
                 let mut state = sim.lock();
                 state.waking = None;

@@ -12,6 +12,7 @@ pub struct Store {
     history: History,
     revision: u64,
     compacted: u64,
+    compactions: u64,
     topics: BTreeMap<(String, String), watch::Sender<u64>>,
     news: Vec<News>,
 }
@@ -112,10 +113,19 @@ impl Store {
     /// Forgets everything before the present revision.
     pub fn compact(&mut self) {
         self.compacted = self.revision;
+        self.compactions += 1;
         for (group, plural) in self.topics.keys() {
             let resource = Resource { group: group.clone(), version: String::new(), plural: plural.clone() };
             self.history.compact(&resource, self.revision);
         }
+        for topic in self.topics.values() {
+            topic.send_replace(self.revision);
+        }
+    }
+
+    /// How often history was forgotten; watches from before do not outlive it, as no server does.
+    pub fn compactions(&self) -> u64 {
+        self.compactions
     }
 
     /// News of a type: changes whenever an object of it does.

@@ -32,6 +32,7 @@ pub struct Watch {
     after: u64,
     waiting: VecDeque<String>,
     over: bool,
+    compactions: u64,
     now: Timestamp,
     /// Changes whenever there may be something new.
     pub topic: watch::Receiver<u64>,
@@ -82,6 +83,7 @@ pub fn watch(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
         after: 0,
         waiting: VecDeque::new(),
         over: false,
+        compactions: state.store.compactions(),
         now: state.clock.now(),
         topic,
         timeout: Duration::from_secs(seconds),
@@ -152,7 +154,7 @@ impl Watch {
     pub fn read(&mut self, state: &State) -> (Vec<String>, bool) {
         let mut lines: Vec<String> = self.waiting.drain(..).collect();
         self.now = state.clock.now();
-        if self.over {
+        if self.over || self.compactions != state.store.compactions() {
             return (lines, false);
         }
         let served = state.registry.find(
