@@ -44,8 +44,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 
 async fn listen(args: Args) -> Result<ExitCode> {
     let listener = TcpListener::bind(args.listen).await;
-    let listener = listener
-        .with_context(|| format!("failed to listen on {}; choose another address with --listen", args.listen))?;
+    let listener = listener.with_context(|| {
+        format!("failed to listen on {}; choose another address with --listen", args.listen)
+    })?;
     let address = listener.local_addr()?;
     let options = options(&args)?;
     let token = options.tokens.keys().next().cloned().unwrap_or_default();
@@ -65,7 +66,8 @@ async fn listen(args: Args) -> Result<ExitCode> {
     std::fs::write(&kubeconfig, config(address, &token)).context("failed to write the kubeconfig")?;
     let serving = tokio::spawn(serve(listener, sim, std::future::pending()));
     let (program, rest) = args.command.split_first().context("a command stands behind `--`")?;
-    let status = tokio::process::Command::new(program).args(rest).env("KUBECONFIG", &kubeconfig).status().await;
+    let status =
+        tokio::process::Command::new(program).args(rest).env("KUBECONFIG", &kubeconfig).status().await;
     let status = status.with_context(|| format!("failed to start {program:?}; is it on the PATH?"))?;
     serving.abort();
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))

@@ -130,8 +130,10 @@ impl Sim {
 
     /// Whether a request brings a token that is known, where there are any.
     fn knows(&self, headers: &HeaderMap) -> bool {
-        let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        self.tokens.is_empty() || text.strip_prefix("Bearer ").is_some_and(|token| self.tokens.contains_key(token))
+        let text =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        self.tokens.is_empty()
+            || text.strip_prefix("Bearer ").is_some_and(|token| self.tokens.contains_key(token))
     }
 
     /// Lets the controllers work again when the next of their timers is due.
