@@ -1,7 +1,7 @@
 use serde_json::Value;
 
 /// A value as Go's `%v` prints it.
-pub(super) fn go_print(value: &Value) -> String {
+pub fn go_print(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.clone(),

@@ -23,6 +23,7 @@ mod union;
 
 pub use apply::{Write, apply, keep_times, track_update};
 pub use error::{Conflict, Error};
+pub use go_print::go_print;
 pub use json_patch::json_patch;
 pub use merge_patch::merge_patch;
 pub use strategic::strategic_merge;

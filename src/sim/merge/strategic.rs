@@ -147,14 +147,14 @@ fn delete_primitives(original: &mut Object, field: &str, change: Value) -> Resul
     Ok(())
 }
 
-/// A value that was not there before: what directives stand on is left out.
+/// A value that was not there before: what directives stand on is left out, and so is what is null.
 fn without_directives(value: Value) -> Option<Value> {
     match value {
         Value::Object(members) if members.contains_key("$patch") => None,
         Value::Object(members) => {
-            let members =
-                members.into_iter().filter_map(|(key, value)| Some((key, without_directives(value)?)));
-            Some(Value::Object(members.collect()))
+            let given = members.into_iter().filter(|(_, value)| !value.is_null());
+            let kept = given.filter_map(|(key, value)| Some((key, without_directives(value)?)));
+            Some(Value::Object(kept.collect()))
         }
         Value::Array(items) => Some(Value::Array(items.into_iter().filter_map(without_directives).collect())),
         other => Some(other),
@@ -299,6 +299,14 @@ mod tests {
         let patch =
             json!({"affinity": {"nodeAffinity": {"$patch": "delete"}}, "volumes": [{"$patch": "replace"}]});
         assert_eq!(patched(json!({}), patch), Ok(json!({"affinity": {}, "volumes": []})));
+    }
+
+    #[test]
+    fn nulls_in_what_is_new_are_forgotten() {
+        assert_eq!(
+            patched(json!({}), json!({"nodeSelector": {"a": null, "b": "c"}})),
+            Ok(json!({"nodeSelector": {"b": "c"}}))
+        );
     }
 
     #[test]

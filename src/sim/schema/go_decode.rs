@@ -15,8 +15,12 @@ impl Schema {
 
     fn decode_below(&self, value: &Value, place: &Place) -> Option<String> {
         let shape = self.shape();
-        if value.is_null() || self.is_int_or_string() || shape.is_free() {
+        if value.is_null() || shape.is_free() {
             return None;
+        }
+        if self.is_int_or_string() {
+            let other = shape.name == Some("IntOrString") && !value.is_string() && !value.is_number();
+            return other.then(|| place.error(kind_of(value), "int32"));
         }
         match (self.kind()?, value) {
             (Kind::Object, Value::Object(members)) => {
@@ -55,11 +59,44 @@ impl Schema {
         }
     }
 
+    /// Why a strategic merge patch cannot be turned back into the built-in type; `None` when it can.
+    pub fn restore_error(&self, patch: &Value) -> Option<String> {
+        let shape = self.shape();
+        if patch.is_null() || self.is_int_or_string() || shape.is_free() {
+            return None;
+        }
+        let go = match patch {
+            Value::Bool(_) => "bool",
+            Value::Number(number) if number.is_f64() => "float64",
+            Value::Number(_) => "int64",
+            Value::String(_) => "string",
+            Value::Array(_) => "slice",
+            _ => "map",
+        };
+        match (self.kind()?, patch) {
+            (Kind::Object, Value::Object(members)) => {
+                members.iter().find_map(|(key, value)| shape.member(key)?.restore_error(value))
+            }
+            (Kind::Array, Value::Array(items)) => {
+                let item = shape.item()?;
+                items.iter().find_map(|value| item.restore_error(value))
+            }
+            (Kind::Object, _) if shape.name.is_some() => Some(format!("cannot restore struct from: {go}")),
+            (Kind::Object, _) => Some(format!("cannot restore map from: {go}")),
+            (Kind::Array, _) => Some(format!("cannot restore slice from: {go}")),
+            (Kind::Integer | Kind::Number, Value::Number(_)) | (Kind::Boolean, Value::Bool(_)) => None,
+            (Kind::String, Value::String(_)) => None,
+            (Kind::String, _) => Some(format!("cannot convert {go} to string")),
+            (Kind::Boolean, _) => Some("unrecognized type: bool".to_owned()),
+            (_, _) => Some(format!("unrecognized type: {}", self.format().unwrap_or("int64"))),
+        }
+    }
+
     /// The Go type that Go names in an error.
     fn go_type(&self, place: &Place) -> String {
         let shape = self.shape();
         match (place.go.or(self.go.as_deref()), self.kind()) {
-            (Some(go), _) => go.to_owned(),
+            (Some(go), _) => go.replace("[]byte", "[]uint8"),
             (_, Some(Kind::Array)) => {
                 let item = shape.item().map(|item| item.go_type(&Place { go: None, ..*place }));
                 format!("[]{}", item.unwrap_or_default())
@@ -152,7 +189,20 @@ fn time_error(text: &str, micro: bool) -> Option<String> {
     }
     let zone = &text[at..];
     let offset = zone.len() == 6 && zone.starts_with(['+', '-']) && digits(at + 1, 2) && digits(at + 4, 2);
-    if zone == "Z" || offset { None } else { fail(at, "Z07:00") }
+    if zone != "Z" && !offset {
+        return fail(at, "Z07:00");
+    }
+    let number = |at: usize| text[at..at + 2].parse::<u8>().unwrap_or_default();
+    let day = format!("{}-{}-{}", &text[..4], &text[5..7], &text[8..10]).parse::<jiff::civil::Date>();
+    let wrong = match () {
+        () if !(1..=12).contains(&number(5)) => "month",
+        () if day.is_err() => "day",
+        () if number(11) > 23 => "hour",
+        () if number(14) > 59 => "minute",
+        () if number(17) > 59 => "second",
+        () => return None,
+    };
+    Some(format!("parsing time {text:?}: {wrong} out of range"))
 }
 
 fn base64_error(text: &str) -> Option<String> {
@@ -200,6 +250,19 @@ mod tests {
     }
 
     #[test]
+    fn a_patch_that_does_not_fit_is_named_as_the_server_does() {
+        let deployment = Definitions::latest().kind("apps", "v1", "Deployment").unwrap();
+        for (patch, expected) in [
+            (json!({"spec": "x"}), "cannot restore struct from: string"),
+            (json!({"spec": {"replicas": "5"}}), "unrecognized type: int32"),
+            (json!({"spec": {"template": {"spec": {"nodeName": 5}}}}), "cannot convert int64 to string"),
+        ] {
+            assert_eq!(deployment.restore_error(&patch).as_deref(), Some(expected));
+        }
+        assert_eq!(deployment.restore_error(&json!({"spec": {"replicas": 5, "$patch": "replace"}})), None);
+    }
+
+    #[test]
     fn times_are_read_as_go_reads_them() {
         let lease = |time: &str| error("coordination.k8s.io", "Lease", json!({"spec": {"renewTime": time}}));
         assert_eq!(
@@ -207,6 +270,7 @@ mod tests {
             "parsing time \"2024-05-01\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse \"\" as \"T\""
         );
         assert_eq!(lease("2024-05-01T10:00:00.000000Z"), None);
+        assert!(lease("2024-13-01T10:00:00.000000Z").unwrap().ends_with("Z\": month out of range"));
         assert!(lease("2024-05-01T10:00:00Z").unwrap().ends_with("cannot parse \"Z\" as \".000000\""));
     }
 }

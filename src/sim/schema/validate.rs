@@ -87,10 +87,9 @@ impl Schema {
         if let (Some(kind @ (Kind::Integer | Kind::Number)), Value::Number(number)) = (self.kind, value)
             && let Some(format) = number_error(kind, self.format.as_deref(), number)
         {
-            let message = format!(
-                "Invalid value: \"\": Checked value must be of type {} {format} in {path}",
-                kind.name()
-            );
+            let of = kind.name();
+            let message =
+                format!("Invalid value: \"\": Checked value must be of type {of} {format} in {path}");
             errors.push(wrong("", INVALID, message));
         }
         if let (Some(Kind::String), Value::String(text), Some(format)) = (self.kind, value, &self.format)

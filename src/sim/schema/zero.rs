@@ -45,6 +45,9 @@ impl Schema {
                 Some(item) => Value::Array(items.into_iter().map(|value| item.normalized(value)).collect()),
                 None => Value::Array(items),
             },
+            Value::String(text) if self.format() == Some("date-time") => {
+                Value::String(in_utc(text, self.shape().name == Some("MicroTime")))
+            }
             other => other,
         }
     }
@@ -63,6 +66,18 @@ impl Schema {
             members.extend(kept.map(|value| (key.clone(), value)));
         }
         members
+    }
+}
+
+/// A time as the server writes it back.
+fn in_utc(text: String, micro: bool) -> String {
+    let plain = text.ends_with('Z') && (micro || !text.contains('.'));
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) if !plain && micro => format!("{time:.6}"),
+        Ok(time) if !plain => {
+            format!("{:.0}", jiff::Timestamp::from_second(time.as_second()).unwrap_or(time))
+        }
+        _ => text,
     }
 }
 
@@ -96,6 +111,13 @@ mod tests {
                 "status": {},
             })
         );
+    }
+
+    #[test]
+    fn times_are_written_in_utc() {
+        let lease = Definitions::latest().kind("coordination.k8s.io", "v1", "Lease").unwrap();
+        let given = json!({"metadata": {}, "spec": {"renewTime": "2024-05-01T10:00:00.000000+02:00"}});
+        assert_eq!(lease.normalized(given)["spec"]["renewTime"], "2024-05-01T08:00:00.000000Z");
     }
 
     #[test]

@@ -3,6 +3,7 @@ use crate::{
     sim::{
         builtin, crd,
         discovery::Kind,
+        merge::go_print,
         refusal::{FieldError, bad_request, invalid_as},
         schema::{Schema, unknown_formats},
     },
@@ -28,12 +29,22 @@ pub enum Origin {
 pub fn decoded(call: &Call<'_>, mut object: Value, origin: Origin) -> Result<Value, Failure> {
     let kind = &call.kind;
     let Some(schema) = kind.schema() else { return Ok(object) };
+    let strategic = strategic_patch(call, origin);
+    if let Some((patch, why)) =
+        strategic.as_ref().and_then(|patch| Some((patch, schema.restore_error(patch)?)))
+    {
+        return Err(not_patched(&go_print(patch), &why));
+    }
     if kind.custom.is_none()
         && let Some(why) = schema.decode_error(&object)
     {
         return Err(undecodable(call, &object, origin, &why));
     }
-    let before = if origin == Origin::Patch { object.to_string() } else { String::new() };
+    let before = match (origin, &strategic) {
+        (_, Some(patch)) => go_print(patch),
+        (Origin::Patch, None) => object.to_string(),
+        _ => String::new(),
+    };
     let mut strange: Vec<String> = Vec::new();
     if origin == Origin::Body {
         let doubled = super::duplicates::find(call.body);
@@ -57,6 +68,13 @@ pub fn decoded(call: &Call<'_>, mut object: Value, origin: Origin) -> Result<Val
         _ => {}
     }
     complete(call, schema, object, origin)
+}
+
+/// The strategic merge patch that an object comes from: refusals show it instead of the object.
+fn strategic_patch(call: &Call<'_>, origin: Origin) -> Option<Value> {
+    let format = call.info.content_type.as_deref()?;
+    let is = origin == Origin::Patch && format == "application/strategic-merge-patch+json";
+    is.then(|| serde_json::from_slice(call.body).ok()).flatten()
 }
 
 /// Fills in the defaults, in the way of custom or built-in types.
