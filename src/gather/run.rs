@@ -6,7 +6,7 @@ use super::{
     manifest::Run,
     options::{Wanted, wanted},
     related::{Family, family},
-    sink::Sink,
+    sink::{self, Sink},
 };
 use crate::entropy;
 use kube::Client;
@@ -30,6 +30,8 @@ pub async fn gather(
     progress: &Progress,
 ) -> Result<Manifest, Error> {
     options.check()?;
+    // Told before the server is asked, and seen again before anything is written.
+    sink::check(destination, force)?;
     let started = entropy::now().to_string();
     let api = Api::new(client, options.silence);
     progress.now("discovery");

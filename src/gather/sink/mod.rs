@@ -81,7 +81,7 @@ impl Sink {
 }
 
 /// Only a capture may be replaced, and only if asked for.
-fn check(destination: &Path, force: bool) -> Result<(), Error> {
+pub(super) fn check(destination: &Path, force: bool) -> Result<(), Error> {
     let path = destination.to_owned();
     let Ok(found) = fs::symlink_metadata(destination) else { return Ok(()) };
     if found.is_dir() {
