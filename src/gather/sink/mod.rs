@@ -5,6 +5,8 @@
 #[cfg(feature = "archive")]
 mod pack;
 mod tree;
+#[cfg(feature = "archive")]
+mod zipped;
 
 use super::{Error, Format, archive::partial_name};
 use std::{

@@ -1,4 +1,4 @@
-use super::{Format, Put, tree::new_file};
+use super::{Format, Put, tree::new_file, zipped::Zip};
 use flate2::write::GzEncoder;
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ pub(super) fn create(path: &Path, format: Format) -> io::Result<Box<dyn Put>> {
     Ok(match format {
         Format::TarZst => Box::new(Tar(tar::Builder::new(zstd::Encoder::new(file, LEVEL)?))),
         Format::TarGz => Box::new(Tar(tar::Builder::new(GzEncoder::new(file, flate2::Compression::fast())))),
-        Format::Zip | Format::Directory => Box::new(Zip(zip::ZipWriter::new(file))),
+        Format::Zip | Format::Directory => Box::new(Zip::new(file)),
     })
 }
 
@@ -54,28 +54,6 @@ impl<W: Ends> Put for Tar<W> {
 
     fn close(self: Box<Self>) -> io::Result<()> {
         sync(self.0.into_inner()?.end()?)
-    }
-}
-
-struct Zip(zip::ZipWriter<BufWriter<File>>);
-
-impl Put for Zip {
-    fn put(&mut self, path: &str, length: u64, mut content: &mut dyn Read) -> io::Result<()> {
-        let options = zip::write::SimpleFileOptions::default()
-            .unix_permissions(0o600)
-            .large_file(length >= u64::from(u32::MAX))
-            .last_modified_time(zip::DateTime::default());
-        self.0.start_file(path, options)?;
-        io::copy(&mut content, &mut self.0)?;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-
-    fn close(self: Box<Self>) -> io::Result<()> {
-        sync(self.0.finish()?)
     }
 }
 

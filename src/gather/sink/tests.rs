@@ -61,3 +61,32 @@ fn archives_of_equal_content_are_equal_bytes() {
         assert!(a == b && a.len() > 100, "{ending}");
     }
 }
+
+#[cfg(feature = "archive")]
+#[test]
+fn a_zip_of_many_entries_is_read_back() {
+    use std::io::Read;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("many.zip");
+    let mut sink = Sink::create(&place, false).unwrap();
+    let content = |n: usize| format!("{n} ").repeat(if n == 7 { 100_000 } else { n % 5 });
+    // More than the old fields of the format can count.
+    const COUNT: usize = 66_000;
+    (0..COUNT).for_each(|n| sink.put(&format!("größe/{n}.yaml"), content(n).as_bytes()).unwrap());
+    let noise: Vec<u8> = (0..200_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    sink.put("noise", &noise).unwrap();
+    sink.finish().unwrap();
+    let mut archive = zip::ZipArchive::new(fs::File::open(&place).unwrap()).unwrap();
+    assert_eq!(archive.len(), COUNT + 1);
+    let mut read = |name: &str| {
+        let mut entry = archive.by_name(name).unwrap();
+        let mut bytes = Vec::new();
+        // A wrong checksum is an error.
+        entry.read_to_end(&mut bytes).unwrap();
+        (bytes, entry.unix_mode().unwrap() & 0o777)
+    };
+    for n in [0, 7, 1234, COUNT - 1] {
+        assert_eq!(read(&format!("größe/{n}.yaml")), (content(n).into_bytes(), 0o600), "{n}");
+    }
+    assert_eq!(read("noise").0, noise);
+}
