@@ -56,6 +56,10 @@ bench:
     cargo bench --bench tape
     cargo run --release --example tape_memory
 
+# what a capture costs beside curl, a plain loop and kubectl; `just bench-gather --large` with 100 000 objects too
+bench-gather *args:
+    benches/gather.sh {{ args }}
+
 # the crates and the build time that the library adds to an operator's tests
 deps:
     benches/deps.sh
