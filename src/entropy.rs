@@ -55,11 +55,14 @@ impl Dice {
     }
 }
 
-/// Time since the start of a tape, exact to the nanosecond, written as seconds: `12.000345678s`.
+/// Time since the start of a tape, exact to the nanosecond, written as seconds: `12.000345678s`. Text beyond a
+/// century is no offset: a clock to which it is added would overflow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Offset(pub Duration);
 
 impl Offset {
+    const CENTURY: u64 = 100 * 366 * 24 * 3600;
+
     /// The later moment `self + by`.
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(by))
@@ -95,7 +98,8 @@ impl FromStr for Offset {
             return Err(fail());
         }
         let nanos = format!("{part:0<9}").parse().map_err(|_| fail())?;
-        Ok(Self(Duration::new(whole.parse().map_err(|_| fail())?, nanos)))
+        let seconds = whole.parse().ok().filter(|seconds| *seconds <= Self::CENTURY).ok_or_else(fail)?;
+        Ok(Self(Duration::new(seconds, nanos)))
     }
 }
 
@@ -131,8 +135,11 @@ mod tests {
             let offset: Offset = text.parse().unwrap();
             assert_eq!((offset.0.as_nanos(), offset.to_string().as_str()), (nanos, text));
         }
-        for bad in ["", "1", "-1s", "1.0000000000s", "s", "1e3s"] {
+        for bad in ["", "1", "-1s", "1.0000000000s", "s", "1e3s", "é.és", "1.é"] {
             assert!(bad.parse::<Offset>().is_err(), "{bad}");
+        }
+        for absurd in ["3162240001s", "18446744073709551615.999999999s", "18446744073709551616s"] {
+            assert!(absurd.parse::<Offset>().is_err(), "{absurd}");
         }
     }
 }

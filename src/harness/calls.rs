@@ -1,8 +1,12 @@
-use crate::wire::{EventType, Frame, LineSplitter, RequestInfo, Response};
+use crate::{
+    scrub,
+    wire::{EventType, Frame, LineSplitter, RequestInfo, Response},
+};
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture, stream::StreamExt};
 use http_body_util::BodyDataStream;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -91,7 +95,7 @@ impl Calls {
     }
 }
 
-/// `+1.25s echo PATCH-like-verb path?query status body`.
+/// `+1.25s echo PATCH-like-verb path?query status body`; of a body that may hold a secret, its digest.
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = crate::entropy::Offset(self.at);
@@ -103,7 +107,13 @@ impl fmt::Display for Call {
             self.info.path_and_query(),
             self.status
         )?;
-        if self.body.is_empty() { Ok(()) } else { write!(f, "  {}", String::from_utf8_lossy(&self.body)) }
+        if self.body.is_empty() {
+            return Ok(());
+        }
+        if scrub::is_sensitive(&self.info) {
+            return write!(f, "  {} bytes, sha256 {:x}", self.body.len(), Sha256::digest(&self.body));
+        }
+        write!(f, "  {}", String::from_utf8_lossy(&self.body))
     }
 }
 
@@ -169,4 +179,29 @@ where
         Ok(chunk)
     });
     crate::wire::Body::stream(chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(method: &str, path: &str, body: &'static str) -> String {
+        let info = RequestInfo::from_parts(&method.parse().unwrap(), path, "", None, false);
+        let calls = Calls::default();
+        calls.sent(Duration::ZERO, "op", &info, &Bytes::from_static(body.as_bytes()));
+        calls.lines().remove(0)
+    }
+
+    #[test]
+    fn the_body_of_a_secret_is_told_by_its_digest() {
+        let body = "{\"stringData\":{\"a\":\"hunter2\"}}";
+        for (method, path) in
+            [("POST", "/api/v1/namespaces/a/secrets"), ("PUT", "/api/v1/namespaces/a/secrets/s")]
+        {
+            let told = line(method, path, body);
+            assert!(!told.contains("hunter2") && told.contains("sha256 "), "{told}");
+            assert_ne!(told, line(method, path, "{\"stringData\":{\"a\":\"hunter3\"}}"));
+        }
+        assert!(line("POST", "/api/v1/namespaces/a/configmaps", body).contains("hunter2"));
+    }
 }

@@ -42,7 +42,8 @@ impl World {
         Trace { calls, namespace, show: Show::Effective, actors: BTreeSet::new() }
     }
 
-    /// Every request so far in the order in which it was sent, with its time, query, answer's status and body.
+    /// Every request so far in the order in which it was sent, with its time, query, answer's status and body; of
+    /// a Secret and the like, the body's digest.
     ///
     /// Two replays of a deterministic operator have the same lines; `KUBETAPE_CHECK=determinism` compares them.
     pub fn requests(&self) -> Vec<String> {

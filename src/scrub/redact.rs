@@ -34,6 +34,11 @@ impl About {
     }
 }
 
+/// Whether the bodies of a request may hold secrets, by what it is about.
+pub fn is_sensitive(info: &RequestInfo) -> bool {
+    About::request(info).is_some()
+}
+
 /// The rule of the items of a list of `kind`.
 pub(super) fn list_rule(kind: &str) -> Option<&'static ObjectRule> {
     kind.strip_suffix("List").and_then(|kind| defaults().by_kind(kind))
