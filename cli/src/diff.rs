@@ -1,18 +1,24 @@
-//! `kubetape diff`: what tells two recordings apart.
+//! `kubetape diff`: what tells two recordings or two captures apart.
 
 use crate::{exit, out};
 use clap::ValueEnum;
-use kubetape::tape::{self, Difference, Entry, Tape};
+use kubetape::{
+    gather::{self, Capture, ObjectChange},
+    tape::{self, Difference, Entry, Tape},
+};
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 
-/// Compare two recordings: 0 when they say the same, 1 when they differ, more when they cannot be read.
+/// Compare two recordings, or two captures: 0 when they say the same, 1 when they differ, more when they cannot be read.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// The old tape.
+    /// The old tape or capture.
     old: PathBuf,
-    /// The new tape.
+    /// The new tape or capture.
     new: PathBuf,
+    /// Of captures: compare resourceVersion, generation, managedFields and times too.
+    #[arg(long)]
+    all_fields: bool,
     /// Print nothing, the exit code says it.
     #[arg(short, long)]
     quiet: bool,
@@ -35,6 +41,12 @@ enum Output {
 /// # Errors
 /// When one of the tapes cannot be read.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let tapes = [&args.old, &args.new].map(|path| crate::show::is_tape(path));
+    match tapes {
+        [true, true] => {}
+        [false, false] => return captures(&args),
+        _ => anyhow::bail!("a tape cannot be compared with a capture; give two of one sort"),
+    }
     let difference = tape::diff(&Tape::load(&args.old)?, &Tape::load(&args.new)?);
     if !args.quiet {
         out::data(&match args.output {
@@ -43,6 +55,33 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         })?;
     }
     Ok(if difference.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::NO) })
+}
+
+/// Compares two captures by object and field.
+fn captures(args: &Args) -> anyhow::Result<ExitCode> {
+    let (old, new) = (Capture::open(&args.old)?, Capture::open(&args.new)?);
+    for note in old.notes.iter().chain(&new.notes) {
+        out::talk(&format!(" not read {note}"));
+    }
+    let changes = gather::diff(&old, &new, args.all_fields);
+    if !args.quiet {
+        out::data(&match args.output {
+            Output::Text => changes.iter().map(|change| format!("{change}\n")).collect(),
+            Output::Json => {
+                let fields = |c: &kubetape::wire::Change| json!({"path": c.path, "old": c.old, "new": c.new});
+                let all = changes.iter().map(|change| match change {
+                    ObjectChange::Added(id) => json!({"added": id.to_string()}),
+                    ObjectChange::Removed(id) => json!({"removed": id.to_string()}),
+                    ObjectChange::Changed(id, changes) => {
+                        json!({"changed": id.to_string(), "changes": changes.iter().map(fields).collect::<Vec<_>>()})
+                    }
+                });
+                let whole = json!({"equal": changes.is_empty(), "entries": all.collect::<Vec<_>>()});
+                serde_json::to_string_pretty(&whole)? + "\n"
+            }
+        })?;
+    }
+    Ok(if changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::NO) })
 }
 
 fn json(difference: &Difference) -> anyhow::Result<String> {

@@ -13,7 +13,7 @@ mod show;
 mod sim;
 
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{ffi::OsString, path::Path, process::ExitCode};
 
 /// Record, replay and inspect the API traffic of Kubernetes operators.
 #[derive(Debug, Parser)]
@@ -34,8 +34,22 @@ enum Command {
     Gather(Box<gather::Args>),
 }
 
+/// The one binary under its other names: `kubectl tape …` is `kubectl-tape`, and `gather`, which must-gather
+/// calls without arguments, captures into `/must-gather`.
+fn called_as(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    let name = args.first().and_then(|name| Some(Path::new(name).file_stem()?.to_str()?.to_owned()));
+    if name.as_deref() == Some("gather") {
+        args.insert(1, "gather".into());
+        if args.len() == 2 {
+            args.push("/must-gather".into());
+        }
+    }
+    args
+}
+
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let result = match Cli::parse_from(called_as(std::env::args_os())).command {
         Command::Show(args) => show::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Lint(args) => lint::run(args),
@@ -48,4 +62,23 @@ fn main() -> ExitCode {
         out::talk(&format!("error: {error:#}"));
         exit::code_of(&error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_binary_knows_its_other_names() {
+        let called = |args: &[&str]| called_as(args.iter().map(OsString::from));
+        assert_eq!(called(&["/usr/bin/gather"]), ["/usr/bin/gather", "gather", "/must-gather"]);
+        assert_eq!(called(&["gather", "/tmp/x", "-A"]), ["gather", "gather", "/tmp/x", "-A"]);
+        assert_eq!(called(&["kubectl-tape", "show", "x"]), ["kubectl-tape", "show", "x"]);
+    }
 }

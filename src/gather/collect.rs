@@ -14,6 +14,7 @@ use super::{
 use crate::scrub::{Scrub, Scrubber};
 use bytes::Bytes;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Seek, SeekFrom, Write},
@@ -24,6 +25,9 @@ use tempfile::SpooledTempFile;
 const SPOOL: usize = 512 << 10;
 /// A longer line of a log is scrubbed in pieces.
 const LINE: usize = 256 << 10;
+
+/// What of such a line waits for the next piece; no secret that is looked for in logs is longer.
+const OVERLAP: usize = 16 << 10;
 
 /// Takes what comes of the cluster, scrubs it and writes it down.
 pub(super) struct Collector<'a> {
@@ -123,10 +127,17 @@ impl<'a> Collector<'a> {
     ) -> Result<KindReport, Error> {
         let mut table = Table::default();
         let mut ends = 0;
+        // The lists count the server's time alone; a fast server with an endless list is ended here.
+        let mut late = std::pin::pin!(tokio::time::sleep(self.options.timeout * 2));
         while ends < list.job.asks.len() {
             let part = tokio::select! {
                 biased;
                 () = self.progress.stopped() => None,
+                () = &mut late => {
+                    let message = "it took longer than --timeout allows";
+                    report.missing.push(Missing::new(list.job.kind.full_name(), Why::Timeout, message));
+                    break;
+                }
                 part = list.parts.recv() => part,
             };
             match part {
@@ -182,6 +193,7 @@ impl<'a> Collector<'a> {
         };
         let written = match object {
             Ok(object) if !chosen && !self.is_wanted(wanted, &object) => return Ok(()),
+            Ok(object) if !table.is_new(&object) => return Ok(()),
             Ok(object) => self.object(wanted, object, table)?,
             Err(missing) => Err(missing),
         };
@@ -281,15 +293,17 @@ impl<'a> Collector<'a> {
             came = true;
             for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
                 line.extend_from_slice(piece);
-                if piece.ends_with(b"\n") || line.len() > LINE {
-                    self.line(&mut line, &mut spool)?;
+                if piece.ends_with(b"\n") {
+                    self.line(&mut line, 0, &mut spool)?;
+                } else if line.len() > LINE {
+                    self.line(&mut line, OVERLAP, &mut spool)?;
                 }
             }
         }
         if let Some(refusal) = refusal.take_if(|_| !came) {
             return Ok(Err(refusal));
         }
-        self.line(&mut line, &mut spool)?;
+        self.line(&mut line, 0, &mut spool)?;
         let length = spool.stream_position().map_err(|source| self.unspooled(source))?;
         spool.seek(SeekFrom::Start(0)).map_err(|source| self.unspooled(source))?;
         let Log { namespace, pod, container, previous } = &running.job;
@@ -298,13 +312,20 @@ impl<'a> Collector<'a> {
         Ok(refusal.map_or(Ok(()), Err))
     }
 
-    fn line(&mut self, line: &mut Vec<u8>, spool: &mut SpooledTempFile) -> Result<(), Error> {
+    /// Writes a line but its last `kept` bytes, which may be the beginning of a secret.
+    fn line(&mut self, line: &mut Vec<u8>, kept: usize, spool: &mut SpooledTempFile) -> Result<(), Error> {
+        let letters = if kept == 0 { line.len() } else { logs::whole_letters(line) };
+        let rest = line.split_off(letters);
         let mut text = String::from_utf8_lossy(line).into_owned();
-        line.clear();
         if !self.options.include_secrets {
             self.scrubber.text(&mut text);
         }
-        spool.write_all(text.as_bytes()).map_err(|source| self.unspooled(source))
+        let at =
+            (0..=text.len().saturating_sub(kept)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        line.clear();
+        line.extend_from_slice(&text.as_bytes()[at..]);
+        line.extend(rest);
+        spool.write_all(&text.as_bytes()[..at]).map_err(|source| self.unspooled(source))
     }
 
     /// A document of the server's, without the secrets that are known.
@@ -333,6 +354,8 @@ impl<'a> Collector<'a> {
 /// The cells of one kind, on their way to a file.
 #[derive(Default)]
 struct Table {
+    /// Digests of the names that came, since a page that is read again may bring them again.
+    seen: BTreeSet<u64>,
     ages: Vec<Age>,
     lines: Option<SpooledTempFile>,
 }
@@ -349,6 +372,12 @@ impl Table {
         // In memory nothing can fail yet.
         let _ = lines.write_all(head.as_bytes());
         self.lines = Some(lines);
+    }
+
+    fn is_new(&mut self, object: &Object) -> bool {
+        let name = format!("{}/{}", object.namespace().unwrap_or_default(), object.name());
+        let digest = Sha256::digest(name.as_bytes());
+        self.seen.insert(digest[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     fn line(&mut self, line: &[u8]) -> io::Result<()> {

@@ -84,10 +84,8 @@ fn versions(root: &str, document: &Value) -> Vec<String> {
     for group in document["groups"].as_array().into_iter().flatten() {
         let preferred = [&group["preferredVersion"]].into_iter();
         for version in preferred.chain(group["versions"].as_array().into_iter().flatten()) {
-            let path = format!("apis/{}", version["groupVersion"].as_str().unwrap_or_default());
-            if !paths.contains(&path) {
-                paths.push(path);
-            }
+            let path = version["groupVersion"].as_str().map(|version| format!("apis/{version}"));
+            paths.extend(path.filter(|path| !paths.contains(path)));
         }
     }
     paths

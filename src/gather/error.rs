@@ -78,6 +78,29 @@ pub enum Error {
         /// The archive.
         path: PathBuf,
     },
+    /// There is nothing to read.
+    #[error("{} cannot be read; see its name with ls, and who may read it", path.display())]
+    Read {
+        /// What was to be read.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// It holds nothing of a cluster.
+    #[error("{} holds no objects and no logs; a capture is made with `kubetape gather`", path.display())]
+    Nothing {
+        /// What was read.
+        path: PathBuf,
+    },
+    /// It was written by a later version.
+    #[error("{} has format {format}, which this version does not know; read it with a newer kubetape", path.display())]
+    Newer {
+        /// What was read.
+        path: PathBuf,
+        /// Its format.
+        format: u64,
+    },
     /// The capture of changes.
     #[error("failed to write the changes")]
     Tape(#[source] crate::tape::Error),

@@ -46,6 +46,12 @@ pub(super) struct ItemCutter {
     /// Bytes of the value that are not in the buffer any more.
     dropped: u64,
     limit: usize,
+    listed: bool,
+}
+
+/// The fields in which lists and tables have their items.
+pub(super) fn is_items(key: &str) -> bool {
+    matches!(key, "items" | "rows")
 }
 
 /// Where the cutter stands.
@@ -83,7 +89,7 @@ impl ItemCutter {
     /// A cutter that passes over items of more than `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
         let (scan, buffer, key) = (Scan::default(), Vec::new(), String::new());
-        Self { state: State::Open, scan, buffer, key, at: 0, dropped: 0, limit }
+        Self { state: State::Open, scan, buffer, key, at: 0, dropped: 0, limit, listed: false }
     }
 
     /// Takes the next chunk and gives what it completes.
@@ -101,6 +107,11 @@ impl ItemCutter {
         Ok(())
     }
 
+    /// Whether the items have begun, be it none.
+    pub(super) fn had_items(&self) -> bool {
+        self.listed
+    }
+
     /// The end of the body.
     pub(super) fn finish(&self) -> Result<(), CutError> {
         if self.state == State::Done { Ok(()) } else { Err(CutError::CutOff { at: self.at }) }
@@ -113,7 +124,10 @@ impl ItemCutter {
             (State::KeyOrEnd | State::AfterValue, b'}') => (State::Done, 1),
             (State::KeyOrEnd | State::Key, b'"') => (State::InKey, 0),
             (State::Colon, b':') => (State::Value, 1),
-            (State::Value, b'[') if matches!(self.key.as_str(), "items" | "rows") => (State::ItemOrEnd, 1),
+            (State::Value, b'[') if is_items(&self.key) => {
+                self.listed = true;
+                (State::ItemOrEnd, 1)
+            }
             (State::Value, b) if Scan::begins(b) => (State::InValue, 0),
             (State::AfterValue, b',') => (State::Key, 1),
             (State::ItemOrEnd | State::AfterItem, b']') => (State::AfterValue, 1),

@@ -1,10 +1,11 @@
 use super::{
     Kind,
     api::{Api, Budget, Refusal, Why, pause},
-    items::{CutError, ItemCutter, Piece},
+    items::{CutError, ItemCutter, Piece, is_items},
 };
 use crate::wire::Query;
 use futures::StreamExt;
+use kube::client::Body;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
@@ -92,6 +93,7 @@ pub(super) async fn read(api: &Api, ask: &Ask, bounds: Bounds, to: &Sender<Part>
         budget: Budget::new(bounds.time),
         token: None,
         delivered: 0,
+        version: None,
         end: End { consistent: true, ..End::default() },
     };
     let refusal = reading.pages(ask, bounds).await.err();
@@ -107,6 +109,8 @@ struct Reading<'a> {
     token: Option<String>,
     /// Items of this page that went over; when the page is read again, they are left out.
     delivered: usize,
+    /// The version of this page.
+    version: Option<String>,
     end: End,
 }
 
@@ -115,79 +119,102 @@ struct Reading<'a> {
 struct Page {
     metadata: Value,
     skip: usize,
+    /// Whether there were items, be it none.
+    listed: bool,
 }
 
 impl Reading<'_> {
     async fn pages(&mut self, ask: &Ask, bounds: Bounds) -> Result<(), Refusal> {
         let mut breaks = 0;
         loop {
+            let path = path(ask, bounds.page, self.token.as_deref());
+            let body = match self.budget.spend(self.api.open(&path, ask.form.accept())).await? {
+                Ok(response) => response.into_body(),
+                Err(refusal) => {
+                    self.renew(refusal)?;
+                    continue;
+                }
+            };
             let before = self.delivered;
-            match self.page(ask, bounds).await {
+            match self.page(body, bounds).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(next)) => {
                     if self.token.as_ref() == Some(&next) {
                         let message = "the server gives the same page again and again";
                         return Err(Refusal::new(Why::Garbled, message));
                     }
-                    (self.token, self.delivered, breaks) = (Some(next), 0, 0);
+                    (self.token, self.delivered, self.version, breaks) = (Some(next), 0, None, 0);
                 }
                 Err(refusal) => {
                     breaks = if self.delivered > before { 1 } else { breaks + 1 };
-                    self.mend(refusal, breaks).await?;
+                    self.again(refusal, breaks).await?;
                 }
             }
         }
     }
 
-    /// Whether and how the list goes on after a page failed.
-    async fn mend(&mut self, refusal: Refusal, breaks: u32) -> Result<(), Refusal> {
-        let expired = refusal.status["code"] == 410;
-        if let Some(next) = refusal.status["metadata"]["continue"].as_str().filter(|_| expired) {
-            // The version is forgotten; the server offers to go on in a newer one.
-            self.end.consistent = false;
-            (self.token, self.delivered) = (Some(next.to_owned()), 0);
-            return Ok(());
+    /// The version of the list may be forgotten; then the server offers to go on in a newer one.
+    fn renew(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        let next = refusal.status["metadata"]["continue"].as_str().map(str::to_owned);
+        let expired = refusal.status["code"] == 410 && next.is_some() && next != self.token;
+        if !expired {
+            return Err(refusal);
         }
-        // Too much time is final when it is the budget's; silence in the middle of a page is not.
+        self.end.consistent = false;
+        (self.token, self.delivered, self.version) = (next, 0, None);
+        Ok(())
+    }
+
+    /// Waits, if a page that failed in the middle is worth another try.
+    async fn again(&mut self, refusal: Refusal, breaks: u32) -> Result<(), Refusal> {
         let again = matches!(refusal.why, Why::Unavailable | Why::Timeout) && breaks < BREAKS;
         if !again || self.to.is_closed() {
             return Err(refusal);
         }
         self.api.retried();
+        // When the time is used up, this says so.
         self.budget.spend(tokio::time::sleep(pause(breaks))).await
     }
 
-    /// Reads one page; gives the token of the next one.
-    async fn page(&mut self, ask: &Ask, bounds: Bounds) -> Result<Option<String>, Refusal> {
-        let path = path(ask, bounds.page, self.token.as_deref());
-        let response = self.budget.spend(self.api.open(&path, ask.form.accept())).await??;
-        let mut chunks = std::pin::pin!(self.api.chunks(response.into_body()));
-        let mut cutter = ItemCutter::new(bounds.item);
+    /// Reads one page; gives the token of the next one. What came before a failure goes over as well.
+    async fn page(&mut self, body: Body, bounds: Bounds) -> Result<Option<String>, Refusal> {
         let mut page = Page { skip: self.delivered, ..Page::default() };
-        let (mut pieces, mut batch, mut size) = (Vec::new(), Vec::new(), 0);
-        while let Some(chunk) = self.budget.spend(chunks.next()).await? {
-            let chunk = match chunk {
-                Ok(chunk) => chunk,
-                Err(refusal) => {
-                    self.send(batch).await?;
-                    return Err(refusal);
-                }
-            };
-            cutter.push(&chunk, &mut pieces).map_err(garbled)?;
-            for piece in pieces.drain(..) {
-                size += self.sort(piece, &mut page, &mut batch).await?;
-            }
-            if size >= BATCH {
-                self.send(std::mem::take(&mut batch)).await?;
-                size = 0;
-            }
-        }
+        let mut batch = Vec::new();
+        let done = self.body(body, bounds, &mut page, &mut batch).await;
         self.send(batch).await?;
-        cutter.finish().map_err(garbled)?;
+        done?;
+        if !page.listed {
+            return Err(Refusal::new(Why::Garbled, "the answer is no list: it has no items"));
+        }
         let version = page.metadata["resourceVersion"].as_str().unwrap_or_default();
         self.end.resource_version.get_or_insert_with(|| version.to_owned());
         let next = page.metadata["continue"].as_str().unwrap_or_default();
         Ok((!next.is_empty()).then(|| next.to_owned()))
+    }
+
+    async fn body(
+        &mut self,
+        body: Body,
+        bounds: Bounds,
+        page: &mut Page,
+        batch: &mut Vec<Piece>,
+    ) -> Result<(), Refusal> {
+        let mut chunks = std::pin::pin!(self.api.chunks(body));
+        let mut cutter = ItemCutter::new(bounds.item);
+        let (mut pieces, mut size) = (Vec::new(), 0);
+        while let Some(chunk) = self.budget.spend(chunks.next()).await? {
+            let cut = cutter.push(&chunk?, &mut pieces);
+            for piece in pieces.drain(..) {
+                size += self.sort(piece, page, batch).await?;
+            }
+            cut.map_err(garbled)?;
+            if size >= BATCH {
+                self.send(std::mem::take(batch)).await?;
+                size = 0;
+            }
+        }
+        page.listed |= cutter.had_items();
+        cutter.finish().map_err(garbled)
     }
 
     /// Takes one piece of the answer; gives how many bytes it added to the batch.
@@ -198,11 +225,11 @@ impl Reading<'_> {
         batch: &mut Vec<Piece>,
     ) -> Result<usize, Refusal> {
         match piece {
-            Piece::Field(key, value) if key == "metadata" => page.metadata = value,
+            Piece::Field(key, value) if key == "metadata" => self.metadata(value, page),
             Piece::Field(key, value) if key == "columnDefinitions" => {
                 self.give(Part::Columns(value)).await?;
             }
-            Piece::Field(..) => {}
+            Piece::Field(key, value) => page.listed |= is_items(&key) && value.is_null(),
             _ if page.skip > 0 => page.skip -= 1,
             item => {
                 let size = match &item {
@@ -214,6 +241,19 @@ impl Reading<'_> {
             }
         }
         Ok(0)
+    }
+
+    /// A page that is read again is only the same one if it is of the same version. If not, nothing of it is
+    /// passed over; what is there already is known by its name.
+    fn metadata(&mut self, metadata: Value, page: &mut Page) {
+        let version = metadata["resourceVersion"].as_str().unwrap_or_default();
+        let first = self.version.get_or_insert_with(|| version.to_owned());
+        if first != version {
+            version.clone_into(first);
+            page.skip = 0;
+            self.end.consistent = false;
+        }
+        page.metadata = metadata;
     }
 
     async fn send(&mut self, batch: Vec<Piece>) -> Result<(), Refusal> {

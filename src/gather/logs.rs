@@ -71,6 +71,13 @@ pub(super) fn query(log: &Log, options: &Options) -> Query {
     [("container", log.container.clone())].into_iter().chain(previous).chain(tail).chain(since).collect()
 }
 
+/// Where the letters end of which all bytes are there.
+pub(super) fn whole_letters(bytes: &[u8]) -> usize {
+    let tail = bytes.len().saturating_sub(3);
+    let begun = (tail..bytes.len()).rev().find(|at| bytes[*at] >= 0xC0);
+    begun.filter(|at| std::str::from_utf8(&bytes[*at..]).is_err()).unwrap_or(bytes.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

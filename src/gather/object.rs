@@ -124,10 +124,19 @@ pub(super) enum Age {
     InBrackets,
 }
 
+/// Whether a cell is such as `5m10s`; in the same columns stand times, `<none>` and `<unknown>`.
+fn is_age(cell: &Value) -> bool {
+    cell.as_str().is_some_and(|text| {
+        text.starts_with(|c: char| c.is_ascii_digit())
+            && text.ends_with(['s', 'm', 'h', 'd', 'y'])
+            && text.bytes().all(|b| b.is_ascii_digit() || b"smhdy".contains(&b))
+    })
+}
+
 /// The line of an object in the table of its kind.
 pub(super) fn row(object: &Object, ages: &[Age]) -> Option<String> {
     let cells = object.cells.as_ref()?.iter().enumerate().map(|(at, cell)| match ages.get(at) {
-        Some(Age::Whole) => Value::Null,
+        Some(Age::Whole) if is_age(cell) => Value::Null,
         Some(Age::InBrackets) => {
             cell.as_str().map_or_else(|| cell.clone(), |text| json!(text.split(" (").next().unwrap_or(text)))
         }
@@ -165,6 +174,11 @@ mod tests {
         assert_eq!(
             super::row(&object, &ages(&columns)).unwrap(),
             "{\"cells\":[\"a\",\"1\",null],\"name\":\"a\"}\n"
+        );
+        let created = json!({"name": "Created At", "type": "date"});
+        assert_eq!(ages(&json!([created])), [Age::Whole]);
+        assert!(
+            is_age(&json!("2d4h")) && !is_age(&json!("2026-11-25T07:22:08Z")) && !is_age(&json!("<none>"))
         );
         for bad in ["7", r#"{"metadata":{}}"#, r#"{"cells":[1]}"#, "{"] {
             assert_eq!(Object::parse(bad.as_bytes(), &pods).unwrap_err().why, Why::Garbled, "{bad}");

@@ -42,6 +42,8 @@ pub struct Options {
     pub literals: Vec<(String, String)>,
     /// Keep `metadata.managedFields`.
     pub managed_fields: bool,
+    /// Keep the OpenAPI documents of the kinds that were read.
+    pub openapi: bool,
     /// How many lists are read at once.
     pub concurrency: usize,
     /// How many objects are asked for at once.
@@ -72,6 +74,7 @@ impl Default for Options {
             include_secrets: false,
             literals: Vec::new(),
             managed_fields: false,
+            openapi: true,
             concurrency: 8,
             page: 500,
             largest: 16 << 20,
@@ -133,6 +136,7 @@ impl Options {
             ("since", self.since.is_some(), json!(self.since.map(|time| format!("{time:?}")))),
             ("tail", self.tail.is_some(), json!(self.tail)),
             ("show-managed-fields", self.managed_fields != default.managed_fields, json!(true)),
+            ("no-openapi", !self.openapi, json!(true)),
             ("logs", true, json!(format!("{:?}", self.logs).to_lowercase())),
             ("secrets", true, json!(if self.include_secrets { "included" } else { "symbols" })),
         ];
@@ -201,9 +205,10 @@ fn admits(options: &Options, kind: &Kind) -> bool {
 /// Where namespaces are chosen, their own objects come along, and the definitions of what is in them.
 fn is_beside(options: &Options, kind: &Kind) -> bool {
     let full = kind.full_name();
-    let open = options.types.is_empty() && options.kinds.is_open() && options.groups.is_open();
+    let open =
+        options.types.is_empty() && options.kinds.include.is_empty() && options.groups.include.is_empty();
     let beside = ["namespaces", "customresourcedefinitions.apiextensions.k8s.io"].contains(&full.as_str());
-    open && beside && !options.namespaces.is_empty()
+    open && beside && !options.namespaces.is_empty() && admits(options, kind)
 }
 
 /// `deploy,po web/web` as kinds with names; `None` when no type was given.

@@ -1,5 +1,5 @@
 use super::{
-    Error, FORMAT_VERSION, LogReport, Logs, Manifest, Missing, Options, Progress,
+    Error, FORMAT_VERSION, KindReport, LogReport, Logs, Manifest, Missing, Options, Progress,
     api::{Api, Why},
     collect::Collector,
     discover::{Discovered, discover, openapi},
@@ -87,7 +87,6 @@ async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, 
     collector.document("capture.json", mark.as_bytes())?;
     collector.document(".gitignore", b"run.json\n")?;
     let mut other = plan.missing;
-    let groups: BTreeSet<String> = plan.kinds.iter().map(document_key).collect();
     let kinds = match plan.family {
         Some(family) => collector.family(&plan.kinds, family.members)?,
         None => collector.kinds(plan.kinds).await?,
@@ -96,9 +95,14 @@ async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, 
         Logs::None => LogReport::default(),
         _ => collector.logs().await?,
     };
-    collector.progress.now("openapi");
-    let (documents, missing) = openapi(&collector.api, |key| groups.contains(key)).await;
-    other.extend(missing);
+    let mut documents = Vec::new();
+    if options.openapi {
+        collector.progress.now("openapi");
+        let used: BTreeSet<String> = kinds.iter().filter(|kind| kind.objects > 0).map(document_key).collect();
+        let (found, missing) = openapi(&collector.api, |key| used.contains(key)).await;
+        documents = found;
+        other.extend(missing);
+    }
     for (path, bytes) in plan.found.files.iter().chain(&documents) {
         collector.document(path, bytes)?;
     }
@@ -116,9 +120,12 @@ async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, 
 }
 
 /// The key of a kind's document in the index of OpenAPI.
-fn document_key(wanted: &Wanted) -> String {
-    let root = if wanted.kind.group.is_empty() { "api" } else { "apis" };
-    format!("{root}/{}", wanted.kind.api_version())
+fn document_key(kind: &KindReport) -> String {
+    if kind.group.is_empty() {
+        format!("api/{}", kind.version)
+    } else {
+        format!("apis/{}/{}", kind.group, kind.version)
+    }
 }
 
 /// The namespaces to be asked one by one; `None` when all of them are asked at once.

@@ -7,11 +7,13 @@
 
 mod activity;
 mod calls;
+mod capture;
 mod change;
 mod check;
 mod error;
 mod failure;
 mod live;
+mod load;
 mod mode;
 mod on_cluster;
 mod on_sim;

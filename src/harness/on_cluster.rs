@@ -1,5 +1,5 @@
 use super::{
-    Error, Mode, Options, Record,
+    Error, Mode, Options, Record, capture,
     failure::Failure,
     live::{self, Live},
     mode::Settings,
@@ -85,16 +85,18 @@ where
         let end = if failed { "the scenario failed" } else { "ok" };
         recorder.finish_as(end).and_then(|part| keep_tape(&part, path, mode.record, failed))
     });
+    let failure = panic.map(Failure::Panic).or(problem.map(Failure::Scenario));
+    let failure = match failure {
+        Some(failure) => Some(capture::keep(setup.clone(), &namespace, &options.scenario(), failure).await),
+        None => None,
+    };
     let cleaned = match mode.keep {
         true => Ok(()),
         false => live::clean(&setup, &namespace, &options.crds).await,
     };
     // What the scenario met comes first; what went wrong in clearing up may follow from it.
-    if let Some(panic) = panic {
-        return Err(Failure::Panic(panic));
-    }
-    if let Some(problem) = problem {
-        return Err(Failure::Scenario(problem));
+    if let Some(failure) = failure {
+        return Err(failure);
     }
     kept.map_err(|source| Error::Tape { path: path.to_owned(), source })?;
     cleaned.map_err(prepare("delete the scenario's namespace"))?;

@@ -20,6 +20,7 @@ pub struct Options {
     pub(super) bare: bool,
     pub(super) needs_cluster: bool,
     pub(super) exclusive: bool,
+    pub(super) simulated: bool,
 }
 
 impl Options {
@@ -43,6 +44,7 @@ impl Options {
             bare: false,
             needs_cluster: false,
             exclusive: false,
+            simulated: false,
         }
     }
 
@@ -95,6 +97,12 @@ impl Options {
     /// [`World::compact`](super::World::compact).
     pub fn exclusive(mut self) -> Self {
         self.exclusive = true;
+        self
+    }
+
+    /// Runs on a simulated cluster, whatever the environment says and whether there is a tape.
+    pub fn on_sim(mut self) -> Self {
+        self.simulated = true;
         self
     }
 

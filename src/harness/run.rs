@@ -97,6 +97,9 @@ enum Choice {
 }
 
 fn choose(options: &Options) -> Result<Choice, Error> {
+    if options.simulated {
+        return Ok(Choice::Sim);
+    }
     let mode = Mode::from_env()?;
     let settings = Settings::find(&options.package)?;
     let path = options.tape.clone().unwrap_or_else(|| settings.tape(&options.tape_file()));

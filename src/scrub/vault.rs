@@ -71,7 +71,11 @@ impl Vault {
         // In a text with line breaks a JSON or YAML writer may have escaped them.
         forms.push((plain.replace('\n', "\\n"), 0));
         let escaped = serde_json::Value::from(plain).to_string();
-        forms.push((escaped[1..escaped.len() - 1].to_owned(), 0));
+        let escaped = &escaped[1..escaped.len() - 1];
+        forms.push((escaped.to_owned(), 0));
+        // JSON inside a JSON text escapes twice.
+        let twice_escaped = serde_json::Value::from(escaped).to_string();
+        forms.push((twice_escaped[1..twice_escaped.len() - 1].to_owned(), 0));
         for (text, depth) in forms {
             self.needles.add(&text, || Needle {
                 symbol: symbol(name, depth),

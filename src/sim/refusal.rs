@@ -90,7 +90,10 @@ pub fn invalid_as(kind: &str, group: &str, name: &str, errors: &[FieldError], sh
 
 /// 422 with everything that is wrong with an object.
 pub fn invalid(kind: &Kind, name: &str, errors: &[FieldError]) -> Failure {
-    invalid_as(&kind.kind, &kind.resource.group, name, errors, &kind.group_kind())
+    // Events of the group of their own are refused as those of the core group.
+    let group = &kind.storage.group;
+    let shown = if group.is_empty() { kind.kind.clone() } else { kind.group_kind() };
+    invalid_as(&kind.kind, group, name, errors, &shown)
 }
 
 /// 422 about options such as `PatchOptions`.
@@ -144,7 +147,7 @@ pub fn no_method() -> Failure {
 }
 
 /// 501 for what is not simulated, by name.
-pub fn unsupported(what: &str) -> Failure {
+pub fn not_simulated(what: &str) -> Failure {
     let message = format!("{what} is not simulated; use a real control plane for it (kubetape cluster up)");
     Failure::new(501, "NotImplemented", message)
 }

@@ -56,6 +56,9 @@ pub(crate) struct Args {
     /// Keep metadata.managedFields
     #[arg(long)]
     show_managed_fields: bool,
+    /// Leave the OpenAPI documents out
+    #[arg(long)]
+    no_openapi: bool,
     /// How many lists are read at once
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     concurrency: u8,
@@ -130,7 +133,14 @@ impl Args {
         let options = Options {
             namespaces: self.namespace.clone(),
             exclude_namespaces: patterns.exclude_namespace.clone(),
-            types: self.types.clone(),
+            // There is nothing to be written, so the first word is a type as well.
+            types: self
+                .dest
+                .iter()
+                .filter(|_| self.print_rbac)
+                .map(|dest| dest.display().to_string())
+                .chain(self.types.clone())
+                .collect(),
             kinds: filter(&patterns.include_kind, &patterns.exclude_kind),
             groups: filter(&patterns.include_group, &patterns.exclude_group),
             names: filter(&patterns.include_name, &patterns.exclude_name),
@@ -147,6 +157,7 @@ impl Args {
             include_secrets: self.include_secrets,
             literals: secrets::read(&self.secret, self.secrets_file.as_deref())?,
             managed_fields: self.show_managed_fields,
+            openapi: !self.no_openapi,
             concurrency: self.concurrency.into(),
             page: self.chunk_size,
             timeout: self.timeout,

@@ -81,14 +81,15 @@ pub(super) fn check(state: &State, call: &Call<'_>, pod: &Value) -> Result<(), F
 fn out_of_range(container: &Value, limit: &Value, wrong: &mut Vec<String>) {
     let resources = &container["resources"];
     let amount = |value: &Value| value.as_str().and_then(Quantity::parse);
-    for (resource, most) in limit["max"].as_object().into_iter().flatten() {
+    for (resource, most) in limit["max"].as_object().into_iter().flatten().rev() {
         let shown = most.as_str().unwrap_or_default();
-        for (field, word) in [("limits", "limit"), ("requests", "request")] {
-            let own = &resources[field][resource];
-            if amount(own) > amount(most) && amount(own).is_some() {
-                let own = own.as_str().unwrap_or_default();
-                wrong.push(format!("maximum {resource} usage per Container is {shown}, but {word} is {own}"));
-            }
+        let over = [("limits", "limit"), ("requests", "request")]
+            .into_iter()
+            .map(|(field, word)| (&resources[field][resource], word))
+            .find(|(own, _)| amount(own).is_some() && amount(own) > amount(most));
+        if let Some((own, word)) = over {
+            let own = own.as_str().unwrap_or_default();
+            wrong.push(format!("maximum {resource} usage per Container is {shown}, but {word} is {own}"));
         }
         if resources["limits"][resource].is_null() {
             wrong.push(format!("maximum {resource} usage per Container is {shown}.  No limit is specified"));

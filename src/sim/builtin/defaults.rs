@@ -92,7 +92,8 @@ fn set(object: &mut Value, path: &[&str], value: &Value) {
         }
     } else if rest.is_empty() {
         let member = members.entry(*first).or_insert(Value::Null);
-        if member.is_null() {
+        // An empty text is no text where there is a default for it.
+        if member.is_null() || (*member == "" && value.is_string()) {
             *member = value.clone();
         }
     } else if let Some(member) = members.get_mut(*first) {

@@ -14,7 +14,7 @@ pub fn errors(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let spec = &object["spec"];
     let mut errors = Vec::new();
     let name = format!("{}.{}", text(&spec["names"]["plural"]), text(&spec["group"]));
-    if object["metadata"]["name"] != name.as_str() {
+    if old.is_none() && object["metadata"]["name"] != name.as_str() {
         let own = &object["metadata"]["name"];
         let why = "must be spec.names.plural+\".\"+spec.group";
         errors.push(FieldError::invalid("metadata.name", own, why));

@@ -5,8 +5,10 @@
 
 mod documents;
 mod kind;
+mod openapi;
 mod registry;
 
-pub use documents::document;
+pub use documents::{Document, document};
 pub use kind::{Custom, Kind, Rules, Subresource};
+pub use openapi::{OpenApi, openapi};
 pub use registry::{Registry, columns};

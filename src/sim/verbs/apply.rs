@@ -2,7 +2,7 @@ use super::{Call, State, convert::shown, create, decode, owners, reply::Reply, t
 use crate::{
     sim::{
         merge,
-        refusal::{bad_request, conflict, not_found, unsupported},
+        refusal::{bad_request, conflict, not_found, not_simulated},
     },
     wire::Failure,
 };
@@ -30,7 +30,7 @@ pub fn apply(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
         Some(write) => {
             merge::apply(live.as_deref(), &config, write, force).map_err(|error| error.to_failure())
         }
-        None => Err(unsupported("server-side apply of a type without a schema")),
+        None => Err(not_simulated("server-side apply of a type without a schema")),
     });
     let mut object = applied?;
     decode::patched(call, &mut object)?;

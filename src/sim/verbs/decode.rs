@@ -161,13 +161,14 @@ fn clean_metadata(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
     if metadata.is_null() {
         *metadata = json!({});
     }
+    let place = if call.kind.custom.is_some() { "" } else { ".metadata" };
     let wrong = |field: &str, value: &Value, wanted: &str| {
         let whole = format!(
             "{} in version {:?} cannot be handled as a {}: ",
             call.kind.kind, call.kind.resource.version, call.kind.kind
         );
         bad_request(format!(
-            "{whole}json: cannot unmarshal {} into Go struct field ObjectMeta.metadata{field} of type {wanted}",
+            "{whole}json: cannot unmarshal {} into Go struct field ObjectMeta{place}{field} of type {wanted}",
             type_name(value)
         ))
     };

@@ -1,8 +1,8 @@
-use super::{Call, State, convert::shown, decode, reply::Reply, typed::Origin, update};
+use super::{Call, State, call::Strictness, convert::shown, decode, reply::Reply, typed::Origin, update};
 use crate::{
     sim::{
         merge,
-        refusal::not_found,
+        refusal::{FieldError, invalid_as, not_found},
         schema::{Definitions, Schema},
     },
     wire::Failure,
@@ -71,12 +71,15 @@ pub fn patch(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
 pub fn patched(call: &Call<'_>, format: Format, before: &Value) -> Result<Value, Failure> {
     let patch: Value = serde_json::from_slice(call.body)
         .map_err(|error| decode::patch_error(call, format == Format::Json, &error))?;
+    if format == Format::Json {
+        known_operations(call, before, &patch)?;
+    }
     let result = match format {
         Format::Json => merge::json_patch(before.clone(), &patch),
         Format::Merge => merge::merge_patch(before.clone(), &patch),
         Format::Strategic | Format::Apply => match schema(call) {
             Some(schema) => merge::strategic_merge(before.clone(), &patch, schema),
-            None => return Err(crate::sim::refusal::unsupported("strategic merge patch of this type")),
+            None => return Err(crate::sim::refusal::not_simulated("strategic merge patch of this type")),
         },
     };
     result.map_err(|error| error.to_failure())
@@ -87,5 +90,29 @@ fn schema<'a>(call: &'a Call<'_>) -> Option<&'a Schema> {
     match call.subresource() {
         Some("scale") => Definitions::v1_36().kind("autoscaling", "v1", "Scale"),
         _ => call.kind.schema(),
+    }
+}
+
+/// Operations have four members; what a strict write brings beside them is refused.
+fn known_operations(call: &Call<'_>, before: &Value, patch: &Value) -> Result<(), Failure> {
+    let mut strange = Vec::new();
+    for (at, operation) in patch.as_array().into_iter().flatten().enumerate() {
+        let members = operation.as_object().into_iter().flatten();
+        let unknown = members.filter(|(key, _)| !["op", "path", "from", "value"].contains(&key.as_str()));
+        strange.extend(
+            unknown.map(|(key, _)| format!("json patch unknown field {:?}", format!("[{at}].{key}"))),
+        );
+    }
+    match call.strictness {
+        Strictness::Strict if !strange.is_empty() => {
+            let why = format!("strict decoding error: {}", strange.join(", "));
+            let shown = Value::from(before.to_string());
+            Err(invalid_as("", "", "", &[FieldError::invalid("patch", &shown, &why)], ""))
+        }
+        Strictness::Warn => {
+            strange.iter().for_each(|text| call.warn(text));
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }

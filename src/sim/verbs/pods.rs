@@ -247,7 +247,7 @@ fn container(call: &Call<'_>, pod: &Value) -> Result<(), Failure> {
 pub fn proxy(state: &State, call: &Call<'_>) -> Result<Reply, Failure> {
     let name = call.name().split(':').find(|part| !matches!(*part, "http" | "https")).unwrap_or_default();
     if !call.kind.is_core("services") {
-        return Err(crate::sim::refusal::unsupported("a proxy to pods and nodes"));
+        return Err(crate::sim::refusal::not_simulated("a proxy to pods and nodes"));
     }
     if state.core("endpoints", call.namespace(), name).is_none() {
         return Err(not_found(&call.kind, name));

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     sim::{
-        discovery::{Kind, document},
+        discovery::{Kind, OpenApi, document, openapi},
         refusal::{bad_request, no_method, no_resource},
     },
     wire::{Body, Failure, RequestInfo, Response, Verb},
@@ -138,6 +138,9 @@ fn plain(state: &State, method: &Method, headers: &HeaderMap, info: &RequestInfo
     let path = info.path.as_str();
     let probe = ["/healthz", "/livez", "/readyz"].iter().any(|probe| path.starts_with(probe));
     let found = document(&state.registry, path, info.query.get("verbose").is_some(), text(header::ACCEPT));
+    if path.starts_with("/openapi/v3") {
+        return published(state, path, info.query.get("hash"), text(header::IF_NONE_MATCH));
+    }
     let Some(found) = found else { return missing(state, path) };
     if *method != Method::GET && !(probe && *method == Method::HEAD) {
         return no_method().to_response();
@@ -163,6 +166,37 @@ fn plain(state: &State, method: &Method, headers: &HeaderMap, info: &RequestInfo
         set(&mut answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     }
     answer
+}
+
+/// The OpenAPI documents, which clients keep by their hash.
+fn published(state: &State, path: &str, hash: Option<&str>, known: &str) -> Response {
+    match openapi(&state.registry, path, hash) {
+        None => response(404, "application/json", ""),
+        Some(OpenApi::Index(index)) => response(200, index.content_type, index.text),
+        Some(OpenApi::Moved(place, tag)) => {
+            let mut answer = response(301, "application/json", "");
+            for (name, value) in
+                [(header::LOCATION, place.as_str()), (header::ETAG, &tag), (header::VARY, "Accept")]
+            {
+                set(&mut answer, name, value);
+            }
+            answer
+        }
+        Some(OpenApi::Document(document)) => {
+            let mut answer = response(200, document.content_type, document.text);
+            let tag = document.tag.unwrap_or_default();
+            set(&mut answer, header::ETAG, &tag);
+            set(&mut answer, header::VARY, "Accept");
+            if hash.is_some() {
+                set(&mut answer, header::CACHE_CONTROL, "public, immutable");
+            }
+            if known == tag {
+                *answer.status_mut() = StatusCode::NOT_MODIFIED;
+                *answer.body_mut() = Body::full("");
+            }
+            answer
+        }
+    }
 }
 
 /// Groups of Kubernetes itself answer unknown paths with a `Status`, all others with a plain text.

@@ -21,7 +21,7 @@ pub fn scale(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
         Verb::Get => return Ok(Reply::Object(200, Arc::new(before))),
         Verb::Update => decode::value(call)?,
         Verb::Patch => patch::patched(call, patch::format(call)?, &before)?,
-        _ => return Err(crate::sim::refusal::unsupported("applying a Scale")),
+        _ => return Err(crate::sim::refusal::not_simulated("applying a Scale")),
     };
     check(call, &parent, &wanted)?;
     let mut object = (*parent).clone();

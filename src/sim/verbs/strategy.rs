@@ -11,7 +11,9 @@ pub fn for_create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Res
     if kind.rules.generation {
         object["metadata"]["generation"] = json!(1);
     }
+    // A node says itself how it is, from the start.
     if kind.has_status()
+        && !kind.is_core("nodes")
         && let Some(members) = object.as_object_mut()
     {
         members.remove("status");
@@ -36,7 +38,6 @@ pub fn for_create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Res
         }
         ("networking.k8s.io", "ingresses") => object["status"] = json!({"loadBalancer": {}}),
         ("batch", "jobs") => job(object),
-        ("", "nodes") => object["status"] = object.get("status").cloned().unwrap_or_else(|| json!({})),
         ("apiextensions.k8s.io", _) => crate::sim::crd::prepare(object),
         _ => {}
     }

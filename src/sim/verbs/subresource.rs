@@ -1,6 +1,6 @@
 use super::{Call, Reply, State, patch, pods, read, reviews, scale, update};
 use crate::{
-    sim::refusal::{not_found, unsupported},
+    sim::refusal::{not_found, not_simulated},
     wire::{Failure, Verb},
 };
 
@@ -26,6 +26,6 @@ pub fn handle(state: &mut State, call: &Call<'_>, sub: &str) -> Result<Reply, Fa
         "exec" | "attach" | "portforward" => pods::stream(state, call, sub),
         "token" => reviews::token(state, call),
         proxied if proxied == "proxy" || proxied.starts_with("proxy/") => pods::proxy(state, call),
-        other => Err(unsupported(&format!("the subresource {other:?} of {}", call.kind.resource))),
+        other => Err(not_simulated(&format!("the subresource {other:?} of {}", call.kind.resource))),
     }
 }

@@ -1,62 +1,58 @@
-//! `kubetape show`: a tape as a table.
-
+use super::{Args, Form, Output};
 use crate::out;
-use clap::ValueEnum;
 use kubetape::tape::{Filter, Row, Tape, summary};
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-/// Show what happened on a tape.
+/// Which events of a tape.
 #[derive(clap::Args, Debug)]
-pub(crate) struct Args {
-    /// The tape; `-` reads standard input.
-    tape: PathBuf,
-    /// Only these verbs: get, list, watch, create, update, patch, apply, delete, or ADDED and the like.
+#[command(next_help_heading = "Of a tape")]
+pub(super) struct TapeFilters {
+    /// Only these verbs: get, list, watch, create, update, patch, apply, delete, or ADDED and the like
     #[arg(long, value_delimiter = ',')]
     verb: Vec<String>,
-    /// Only these actors.
+    /// Only these actors
     #[arg(long, value_delimiter = ',')]
     actor: Vec<String>,
-    /// Only these status codes; 4xx stands for all of a hundred.
+    /// Only these status codes; 4xx stands for all of a hundred
     #[arg(long, value_delimiter = ',')]
     status: Vec<String>,
-    /// Only events with these numbers: 10..20, 10.., ..20 or 10.
+    /// Only events with these numbers: 10..20, 10.., ..20 or 10
     #[arg(long, value_parser = range)]
     range: Option<(u64, u64)>,
-    /// Print the bodies below the rows.
+    /// Print the bodies below the rows
     #[arg(long)]
     bodies: bool,
-    /// What to print.
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
-}
-
-/// Forms of output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// A JSON array of rows, with bodies.
-    Json,
-    /// The objects, each once.
-    Name,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// When the tape cannot be read at all. Of a tape that is cut off the whole records are shown.
-pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (tape, cut) = if args.tape.as_os_str() == "-" {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let filters = &args.of_tape;
+    let (tape, cut) = if args.source.as_os_str() == "-" {
         (Tape::read(std::io::stdin().lock())?, None)
     } else {
-        Tape::salvage(&args.tape)?
+        Tape::salvage(&args.source)?
     };
-    let filter = Filter { verbs: args.verb, actors: args.actor, statuses: args.status, range: args.range };
+    let filter = Filter {
+        verbs: filters.verb.clone(),
+        actors: filters.actor.clone(),
+        statuses: filters.status.clone(),
+        range: filters.range,
+    };
     let rows = summary(&tape, &filter);
-    out::data(&match args.output {
-        Output::Table => table(&rows, args.bodies)?,
-        Output::Json => serde_json::to_string_pretty(&rows)? + "\n",
-        Output::Name => names(&rows),
+    out::data(&match &args.output {
+        Output::Plain(Form::Table) => table(&rows, filters.bodies)?,
+        Output::Plain(Form::Json) => {
+            serde_json::to_string_pretty(&rows)?
+                + "
+"
+        }
+        Output::Plain(Form::Name) => names(&rows),
+        _ => anyhow::bail!(
+            "a tape is shown as table, json or name; -o wide, yaml and jsonpath are for captures"
+        ),
     })?;
     match cut {
         Some(error) => Err(error.into()),

@@ -1,0 +1,307 @@
+use super::{
+    super::{Error, FORMAT_VERSION, Kind, Kinds, layout::group_folder, unescape},
+    document,
+    source::{self, Entry},
+};
+use serde_json::Value;
+use std::{collections::BTreeMap, fmt, path::Path};
+
+/// What tells an object from all others of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Id {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// The kind, such as `Deployment`.
+    pub kind: String,
+    /// Empty for what lives in no namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+/// `deployment.apps shop/web`
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind.to_lowercase();
+        let dot = if self.group.is_empty() { "" } else { "." };
+        let slash = if self.namespace.is_empty() { "" } else { "/" };
+        write!(f, "{kind}{dot}{} {}{slash}{}", self.group, self.namespace, self.name)
+    }
+}
+
+/// Who wrote a capture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// `kubetape gather`.
+    Gather,
+    /// `oc adm must-gather` and its like.
+    MustGather,
+    /// crust-gather.
+    CrustGather,
+    /// `kubectl cluster-info dump`.
+    ClusterInfoDump,
+    /// Somebody, by hand or with `kubectl get -o yaml`.
+    #[default]
+    Manifests,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Gather => "kubetape gather",
+            Origin::MustGather => "must-gather",
+            Origin::CrustGather => "crust-gather",
+            Origin::ClusterInfoDump => "cluster-info dump",
+            Origin::Manifests => "manifests",
+        })
+    }
+}
+
+/// How the server prints a kind.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// `columnDefinitions` of a `Table`.
+    pub columns: Vec<Value>,
+    /// The cells of an object, by namespace and name.
+    pub cells: BTreeMap<(String, String), Vec<Value>>,
+}
+
+/// A log that came along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Its path in the capture.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What a cluster held, as it was written down.
+#[derive(Clone, Debug, Default)]
+pub struct Capture {
+    /// Who wrote it.
+    pub origin: Origin,
+    /// The objects.
+    pub objects: BTreeMap<Id, Value>,
+    /// The kinds that the server had, if it was asked.
+    pub kinds: Kinds,
+    /// How the server prints its kinds, by plural and group.
+    pub tables: BTreeMap<String, Table>,
+    /// The logs.
+    pub logs: Vec<LogFile>,
+    /// `manifest.json`; null when there is none.
+    pub manifest: Value,
+    /// When it was taken, in RFC 3339; empty when nobody says.
+    pub time: String,
+    /// What could not be read, and why.
+    pub notes: Vec<String>,
+}
+
+impl Capture {
+    /// Reads a directory, an archive, or a file of manifests.
+    ///
+    /// # Errors
+    /// When there is nothing at `path` that can be read, or its format is newer than this library.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let mut reader = Reader::default();
+        let torn = source::walk(path, &mut |entry| reader.entry(entry))?;
+        let mut capture = reader.done();
+        capture
+            .notes
+            .extend(torn.map(|why| format!("the file is torn: {why}; what stands before the tear was read")));
+        let format = capture.manifest["format"].as_u64().unwrap_or_default();
+        if format > u64::from(FORMAT_VERSION) {
+            return Err(Error::Newer { path: path.to_owned(), format });
+        }
+        if capture.is_empty() {
+            return Err(Error::Nothing { path: path.to_owned() });
+        }
+        Ok(capture)
+    }
+
+    /// Whether it holds nothing of a cluster.
+    fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.logs.is_empty() && self.manifest.is_null() && self.notes.is_empty()
+    }
+
+    /// Whether it was cut off before it was whole.
+    pub fn is_partial(&self) -> bool {
+        self.origin == Origin::Gather && self.manifest.is_null()
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    capture: Capture,
+    kinds: Vec<Kind>,
+    signs: Signs,
+}
+
+/// By what the writers of captures are known.
+#[derive(Default)]
+struct Signs {
+    ours: bool,
+    must: bool,
+    crust: bool,
+    dump: bool,
+}
+
+impl Reader {
+    fn entry(&mut self, mut entry: Entry<'_>) {
+        let path = entry.path.to_owned();
+        self.sign(&path);
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        match extension {
+            _ if is_ours_alone(&path) => {}
+            "log" => self.log(path, entry.size),
+            "txt" if name == "logs.txt" => self.log(path, entry.size),
+            "jsonl" if path.starts_with("tables/") => self.with(&mut entry, Self::table),
+            "yaml" | "yml" | "json" => self.with(&mut entry, Self::document),
+            "" | "html" | "timestamp" | "txt" | "gitignore" | "md" | "patch" | "ktape" => {
+                if extension == "patch" {
+                    self.capture.notes.push(format!("{path}: changes of crust-gather are not read"));
+                }
+            }
+            _ => self.capture.notes.push(format!("{path}: not read, it is no YAML, JSON or log")),
+        }
+    }
+
+    fn sign(&mut self, path: &str) {
+        self.signs.ours |= path == "capture.json";
+        self.signs.must |= path.split('/').any(|part| part == "cluster-scoped-resources");
+        self.signs.crust |= path.ends_with("collected.timestamp");
+        self.signs.dump |= path == "nodes.json";
+    }
+
+    fn log(&mut self, path: String, size: u64) {
+        self.capture.logs.push(LogFile { path, size });
+    }
+
+    fn with(&mut self, entry: &mut Entry<'_>, read: impl Fn(&mut Self, &str, &[u8]) -> Result<(), String>) {
+        let path = entry.path.to_owned();
+        let done = entry.bytes().and_then(|bytes| read(self, &path, &bytes));
+        if let Err(why) = done {
+            self.capture.notes.push(format!("{path}: {why}"));
+        }
+    }
+
+    fn table(&mut self, path: &str, bytes: &[u8]) -> Result<(), String> {
+        let mut table = Table::default();
+        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let mut line: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+            let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+            let key = (text("namespace"), text("name"));
+            if let Value::Array(columns) = line["columnDefinitions"].take() {
+                table.columns = columns;
+            } else if let Value::Array(cells) = line["cells"].take() {
+                table.cells.insert(key, cells);
+            }
+        }
+        let mut segments =
+            path.trim_end_matches(".jsonl").split('/').skip(1).map(|part| unescape(part).unwrap_or_default());
+        let (group, plural) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+        let name = if group == "core" { plural } else { format!("{plural}.{group}") };
+        self.capture.tables.insert(name, table);
+        Ok(())
+    }
+
+    fn document(&mut self, path: &str, bytes: &[u8]) -> Result<(), String> {
+        for object in document::objects(path, bytes)? {
+            self.object(path, object);
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, path: &str, object: Value) {
+        let text = |key: &str| object[key].as_str().unwrap_or_default();
+        match (text("kind"), path) {
+            ("APIGroupDiscoveryList", _) => self.kinds.extend(Kind::from_discovery(&object)),
+            ("APIResourceList", _) => self.kinds.extend(Kind::from_legacy(&object)),
+            ("APIVersions" | "APIGroupList" | "APIGroup", _) => {}
+            ("", "manifest.json") => self.capture.manifest = object,
+            ("", "run.json") => self.capture.time = text("started").to_owned(),
+            ("", _) if path.ends_with("version.json") || path.ends_with("version.yaml") => {}
+            (kind, _) => {
+                let meta = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
+                let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group).to_owned();
+                let id =
+                    Id { group, kind: kind.to_owned(), namespace: meta("namespace"), name: meta("name") };
+                if id.kind.is_empty() || id.name.is_empty() {
+                    self.capture.notes.push(format!("{path}: an object has no kind or no name"));
+                } else {
+                    self.capture.objects.insert(id, object);
+                }
+            }
+        }
+    }
+
+    fn done(self) -> Capture {
+        let mut capture = self.capture;
+        capture.origin = match self.signs {
+            Signs { ours: true, .. } => Origin::Gather,
+            Signs { crust: true, .. } => Origin::CrustGather,
+            Signs { must: true, .. } => Origin::MustGather,
+            Signs { dump: true, .. } => Origin::ClusterInfoDump,
+            _ => Origin::Manifests,
+        };
+        let asked = Kinds::new(self.kinds);
+        let known = |id: &Id| asked.iter().any(|kind| kind.group == id.group && kind.kind == id.kind);
+        let others =
+            capture.objects.iter().filter(|(id, _)| !known(id)).map(|(id, object)| guess(id, object));
+        capture.kinds = Kinds::new(asked.iter().cloned().chain(others));
+        capture
+    }
+}
+
+/// Documents beside the objects that need no reading.
+fn is_ours_alone(path: &str) -> bool {
+    path == "capture.json" || path.starts_with("openapi/")
+}
+
+/// A kind of which only objects are known; its plural is made as English makes it.
+fn guess(id: &Id, object: &Value) -> Kind {
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    let singular = id.kind.to_lowercase();
+    let plural = match singular.as_str() {
+        word if word.ends_with('s') || word.ends_with('x') || word.ends_with("ch") => format!("{word}es"),
+        word if word.ends_with('y') && !word.ends_with("ay") && !word.ends_with("ey") => {
+            format!("{}ies", &word[..word.len() - 1])
+        }
+        word => format!("{word}s"),
+    };
+    Kind {
+        group: id.group.clone(),
+        version: version.rsplit('/').next().unwrap_or(version).to_owned(),
+        plural,
+        singular,
+        kind: id.kind.clone(),
+        namespaced: !id.namespace.is_empty(),
+        verbs: vec!["list".into()],
+        ..Kind::default()
+    }
+}
+
+impl Capture {
+    /// The objects of a kind.
+    pub fn of<'a>(&'a self, kind: &'a Kind) -> impl Iterator<Item = (&'a Id, &'a Value)> {
+        let first = Id { group: kind.group.clone(), kind: kind.kind.clone(), ..Id::default() };
+        let of = move |(id, _): &(&Id, &Value)| id.group == kind.group && id.kind == kind.kind;
+        self.objects.range(first..).take_while(of)
+    }
+
+    /// The cells that the server printed for an object.
+    pub fn table(&self, kind: &Kind) -> Option<&Table> {
+        self.tables.get(&kind.full_name()).filter(|table| !table.columns.is_empty())
+    }
+
+    /// A name of a group for people.
+    pub fn group_name(kind: &Kind) -> &str {
+        group_folder(&kind.group)
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

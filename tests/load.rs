@@ -1,0 +1,33 @@
+//! A capture as the beginning of a test: `World::load`, on its tape and on a cluster.
+
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
+use kube::ResourceExt;
+use kubetape::World;
+
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "an example; this test needs its types alone")]
+#[path = "../examples/echo/operator.rs"]
+mod echo;
+
+const CAPTURE: &str = "fixtures/captures/operators";
+
+#[kubetape::test(bare)]
+async fn a_capture_is_loaded_whole(world: World) {
+    world.load(CAPTURE).await;
+    world.settle().await;
+
+    let echo = world.api::<echo::Echo>().get("hello").await.expect("the Echo was loaded");
+    let owned = world.api::<Deployment>().get("hello").await.expect("its Deployment was loaded");
+    let owners = owned.owner_references();
+    assert_eq!(owners[0].uid, echo.uid().unwrap_or_default(), "references follow the new uids");
+    assert!(owned.status.is_some_and(|status| status.ready_replicas.is_some()), "status is restored");
+
+    let secret = world.api::<Secret>().get("db").await.expect("the Secret was loaded");
+    let password = secret.data.and_then(|data| data.get("password").cloned()).map(|value| value.0);
+    assert!(password.is_some_and(|value| value != b"correct-horse-battery"), "a stand-in, never the secret");
+}
+
+#[test]
+fn a_capture_that_is_not_there_says_what_to_do() {
+    let failure = kubetape::gather::Capture::open("fixtures/captures/absent").unwrap_err().to_string();
+    assert!(failure.contains("see its name with ls"), "{failure}");
+}
