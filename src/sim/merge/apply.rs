@@ -53,6 +53,7 @@ pub fn apply(live: Option<&Value>, config: &Value, write: &Write, force: bool) -
     if managers.0.is_empty() && live.is_some() {
         let first = Write { manager: "before-first-apply", ..*write };
         updated(&zero, before, &mut managers, &first);
+        managers.0.values_mut().for_each(|owner| owner.time = Some(write.now.to_owned()));
         managers.drop_identity();
     }
     let result = applied(before, config, managers.clone(), write, force);

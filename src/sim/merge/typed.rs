@@ -109,8 +109,8 @@ pub(super) fn mismatches(value: &Value, schema: Option<&Schema>) -> Vec<String> 
 }
 
 fn check(value: &Value, schema: Option<&Schema>, path: &mut String, found: &mut Vec<String>) {
-    let Some(schema) = schema.filter(|schema| !schema.is_free()) else { return };
-    if value.is_null() {
+    let Some(schema) = schema.filter(|_| !value.is_null()) else { return };
+    if schema.is_free() && (value.is_object() || schema.kind() != Some(Kind::Object)) {
         return;
     }
     let mut report = |what: String| found.push(format!("{path}: {what}"));
@@ -129,7 +129,7 @@ fn check(value: &Value, schema: Option<&Schema>, path: &mut String, found: &mut 
             report(format!("expected string, got {}", go_syntax_of(value)));
         }
         (Some(Kind::Boolean), _) if !value.is_boolean() => {
-            report(format!("expected boolean, got {}", go_print(value)));
+            report(format!("expected boolean, got &{{{}}}", go_print(value)));
         }
         (Some(Kind::Integer | Kind::Number), _) if !value.is_number() => {
             report(format!("expected numeric (int or float), got {}", go_type(value)));

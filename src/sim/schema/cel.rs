@@ -58,6 +58,7 @@ impl Compiled {
         );
         if error.kind != ErrorKind::ValidationFailure {
             let cause = error.message.strip_prefix("rule evaluation error: ").unwrap_or(&error.message);
+            let cause = cause.replace("No such key", "no such key");
             let about = self.rule.message.as_ref().unwrap_or(&self.rule.rule);
             let message = format!("Invalid value: {kind:?}: {cause} evaluating rule: {about}");
             return Some(FieldError { field, reason: "FieldValueInvalid", message });
@@ -67,6 +68,9 @@ impl Compiled {
         let (reason, message) = match self.rule.reason.as_deref() {
             Some("FieldValueForbidden") => ("FieldValueForbidden", format!("Forbidden: {text}")),
             Some("FieldValueRequired") => ("FieldValueRequired", format!("Required value: {text}")),
+            Some("FieldValueDuplicate") if shown.is_empty() => {
+                ("FieldValueDuplicate", "Duplicate value".to_owned())
+            }
             Some("FieldValueDuplicate") => ("FieldValueDuplicate", format!("Duplicate value: {value}")),
             _ => ("FieldValueInvalid", format!("Invalid value: {shown}{text}")),
         };

@@ -34,6 +34,15 @@ impl Schema {
                     }
                 }
             }
+            // A whole number is written without a fraction.
+            Value::Number(number) if number.is_f64() => {
+                #[allow(clippy::cast_possible_truncation)]
+                let whole = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 9e15);
+                #[allow(clippy::cast_possible_truncation)]
+                if let Some(whole) = whole {
+                    *value = Value::from(whole as i64);
+                }
+            }
             _ => {}
         }
     }

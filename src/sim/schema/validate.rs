@@ -6,12 +6,11 @@ const INVALID: &str = "FieldValueInvalid";
 const TYPE: &str = "FieldValueTypeInvalid";
 
 impl Schema {
-    /// What is wrong with an object of a custom type, in the order of the paths. What was wrong in `old` already
+    /// What is wrong with an object of a custom type, in the order of its members. What was wrong in `old` already
     /// and did not change is no error.
     pub fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let mut errors = Vec::new();
         self.check(object, old, "", &mut errors);
-        errors.sort_by(|left, right| left.field.cmp(&right.field));
         let unlisted = |old: &Value| self.list_errors(old).is_empty();
         if old.is_none_or(unlisted) {
             errors.extend(self.list_errors(object));
@@ -37,6 +36,11 @@ impl Schema {
             Value::Object(members) => {
                 let required = self.required.iter().filter(|name| !members.contains_key(*name));
                 errors.extend(required.map(|name| FieldError::required(joined(path, name), "")));
+                let named = |key: &&str| {
+                    members.get(*key).and_then(Value::as_str).is_some_and(|text| !text.is_empty())
+                };
+                let missing = ["apiVersion", "kind"].into_iter().filter(|key| self.embedded && !named(key));
+                errors.extend(missing.map(|key| FieldError::required(joined(path, key), "")));
                 for (key, inner) in members {
                     let Some(member) = self.own_member(key) else { continue };
                     member.check(inner, old.and_then(|old| old.get(key)), &joined(path, key), errors);
@@ -72,6 +76,11 @@ impl Schema {
             (false, None) => return,
         };
         let actual = type_of(value);
+        // The server takes the format for the type where a number does not fit it.
+        let (actual, expected) = match (self.kind, actual, self.format.as_deref()) {
+            (Some(Kind::Integer), "number", Some(format)) => ("float64", format),
+            _ => (actual, expected),
+        };
         let fits_type = match self.kind {
             _ if self.int_or_string => matches!(actual, "integer" | "string"),
             Some(Kind::Number) => matches!(actual, "integer" | "number"),
@@ -97,7 +106,7 @@ impl Schema {
         {
             let message =
                 format!("Invalid value: {text:?}: {path} in body must be of type {format}: {text:?}");
-            errors.push(wrong(path, INVALID, message));
+            errors.push(wrong(path, TYPE, message));
         }
     }
 
@@ -180,6 +189,11 @@ impl Schema {
                         schema.check_lists(item, &field, errors);
                     }
                     let Some(list) = &self.list else { continue };
+                    if matches!(list, ListType::Map(_)) && !item.is_object() {
+                        let text = "must be an object for an array of list-type map";
+                        errors.push(FieldError::invalid(field, item, text));
+                        continue;
+                    }
                     let told = told_by(list, item);
                     match seen.iter_mut().find(|(other, _)| *other == told) {
                         None => seen.push((told, false)),

@@ -69,8 +69,8 @@ fn a_fraction_for_an_integer_is_two_errors() {
     assert_eq!(
         texts(&schema, json!({"int": 1.5}), None),
         [
-            "|Invalid value: \"\": Checked value must be of type integer (default format) in spec.int",
             "spec.int|Invalid value: \"number\": spec.int in body must be of type integer: \"number\"",
+            "|Invalid value: \"\": Checked value must be of type integer (default format) in spec.int",
         ]
     );
 }
