@@ -14,8 +14,12 @@ const SPOOL: usize = 1 << 20;
 const SMALL: u64 = 0xFFFF_FFFE;
 /// 1980-01-01, the first day of ZIP: nothing of the time stands in an archive.
 const DATE: u16 = 0x21;
-/// Sizes come after the data, and names are UTF-8.
-const FLAGS: u16 = 0x0808;
+/// Names are UTF-8.
+const FLAGS: u16 = 0x0800;
+/// Sizes come after the data.
+const SIZES_AFTER: u16 = 0x0008;
+/// A smaller file is compressed in memory, so that its sizes stand before it and a torn archive can be read.
+const WHOLE: u64 = 1 << 20;
 const DEFLATED: u16 = 8;
 /// Unix, version 4.5 of the format.
 const MADE_BY: u16 = 0x032D;
@@ -40,6 +44,7 @@ struct Entry<'a> {
     length: u64,
     /// Whether its sizes have eight bytes.
     long: bool,
+    flags: u16,
 }
 
 impl Zip {
@@ -53,8 +58,8 @@ impl Zip {
         self.to.write_all(bytes)
     }
 
-    /// Compresses the content; gives its checksum.
-    fn deflate(&mut self, content: &mut dyn Read) -> io::Result<Crc> {
+    /// Compresses the content, into `whole` where that is given; gives its checksum.
+    fn deflate(&mut self, content: &mut dyn Read, mut whole: Option<&mut Vec<u8>>) -> io::Result<Crc> {
         self.compress.reset();
         let (mut crc, mut input, mut packed) = (Crc::new(), vec![0; BLOCK], Vec::with_capacity(BLOCK));
         loop {
@@ -68,7 +73,10 @@ impl Zip {
                 let status =
                     self.compress.compress_vec(rest, &mut packed, flush).map_err(io::Error::other)?;
                 rest = &rest[(self.compress.total_in() - before) as usize..];
-                self.write(&packed)?;
+                match &mut whole {
+                    Some(whole) => whole.extend_from_slice(&packed),
+                    None => self.write(&packed)?,
+                }
                 match (status, count) {
                     (Status::StreamEnd, _) => return Ok(crc),
                     (_, 1..) if rest.is_empty() && packed.len() < packed.capacity() => break,
@@ -91,7 +99,7 @@ impl Zip {
         let needed = if extra.is_empty() && !entry.long { 20u16 } else { 45 };
         let mut head = Vec::with_capacity(46 + entry.path.len() + extra.len());
         head.extend(0x0201_4B50u32.to_le_bytes());
-        shorts(&mut head, &[MADE_BY, needed, FLAGS, DEFLATED, 0, DATE]);
+        shorts(&mut head, &[MADE_BY, needed, entry.flags, DEFLATED, 0, DATE]);
         longs(&mut head, &[entry.crc, field(entry.packed), field(entry.length)]);
         shorts(&mut head, &[entry.path.len() as u16, extra.len() as u16, 0, 0, 0]);
         longs(&mut head, &[PRIVATE_FILE, field(entry.offset)]);
@@ -136,14 +144,30 @@ fn longs(to: &mut Vec<u8>, numbers: &[u32]) {
     numbers.iter().for_each(|number| to.extend(number.to_le_bytes()));
 }
 
-impl Put for Zip {
-    fn put(&mut self, path: &str, length: u64, content: &mut dyn Read) -> io::Result<()> {
+impl Zip {
+    /// A file of which everything is known before it is written.
+    fn put_whole(&mut self, path: &str, content: &mut dyn Read) -> io::Result<()> {
+        let mut data = Vec::new();
+        let crc = self.deflate(content, Some(&mut data))?.sum();
+        let (offset, packed, length) = (self.at, data.len() as u64, self.compress.total_in());
+        let mut head = Vec::with_capacity(30 + path.len());
+        longs(&mut head, &[0x0403_4B50]);
+        shorts(&mut head, &[20, FLAGS, DEFLATED, 0, DATE]);
+        longs(&mut head, &[crc, packed as u32, length as u32]);
+        shorts(&mut head, &[path.len() as u16, 0]);
+        head.extend(path.as_bytes());
+        self.write(&head)?;
+        self.write(&data)?;
+        self.list(&Entry { path, offset, crc, packed, length, long: false, flags: FLAGS })
+    }
+
+    fn put_streamed(&mut self, path: &str, length: u64, content: &mut dyn Read) -> io::Result<()> {
         // Compressed data can be a little longer than it was.
         let long = length > SMALL - (SMALL >> 8);
         let offset = self.at;
         let mut head = Vec::with_capacity(64 + path.len());
         longs(&mut head, &[0x0403_4B50]);
-        shorts(&mut head, &[if long { 45 } else { 20 }, FLAGS, DEFLATED, 0, DATE]);
+        shorts(&mut head, &[if long { 45 } else { 20 }, FLAGS | SIZES_AFTER, DEFLATED, 0, DATE]);
         longs(&mut head, &if long { [0, u32::MAX, u32::MAX] } else { [0; 3] });
         shorts(&mut head, &[path.len() as u16, if long { 20 } else { 0 }]);
         head.extend(path.as_bytes());
@@ -153,7 +177,7 @@ impl Put for Zip {
         }
         self.write(&head)?;
         let begin = self.at;
-        let crc = self.deflate(content)?.sum();
+        let crc = self.deflate(content, None)?.sum();
         let (packed, length) = (self.at - begin, self.compress.total_in());
         let mut sizes = Vec::with_capacity(24);
         longs(&mut sizes, &[0x0807_4B50, crc]);
@@ -163,7 +187,13 @@ impl Put for Zip {
             longs(&mut sizes, &[packed as u32, length as u32]);
         }
         self.write(&sizes)?;
-        self.list(&Entry { path, offset, crc, packed, length, long })
+        self.list(&Entry { path, offset, crc, packed, length, long, flags: FLAGS | SIZES_AFTER })
+    }
+}
+
+impl Put for Zip {
+    fn put(&mut self, path: &str, length: u64, content: &mut dyn Read) -> io::Result<()> {
+        if length <= WHOLE { self.put_whole(path, content) } else { self.put_streamed(path, length, content) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
