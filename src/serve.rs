@@ -3,8 +3,7 @@
 //! In go a bound listener and a service; out go its answers over HTTP/1.1 and HTTP/2, without TLS. It ends
 //! with the future that it is given, and knows nothing about what it serves.
 
-use crate::wire::{Failure, Request, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use crate::wire::{Request, Response, collect_limited};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -13,9 +12,6 @@ use hyper_util::{
 use std::{convert::Infallible, future::Future, time::Duration};
 use tokio::net::TcpListener;
 use tower::{Service, ServiceExt};
-
-/// The largest body that a server of Kubernetes takes.
-const LARGEST: usize = 3 * 1024 * 1024;
 
 /// How long a client may take for the head of a request.
 const HEAD: Duration = Duration::from_secs(30);
@@ -64,15 +60,8 @@ where
     B::Error: Into<tower::BoxError>,
 {
     let (parts, body) = request.into_parts();
-    match Limited::new(body, LARGEST).collect().await {
-        Ok(body) => {
-            let body = kube::client::Body::from(body.to_bytes().to_vec());
-            service.oneshot(Request::from_parts(parts, body)).await
-        }
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("Request entity too large: limit is {LARGEST}");
-            Ok(Failure::new(413, "RequestEntityTooLarge", message).to_response())
-        }
-        Err(error) => Ok(Failure::new(400, "BadRequest", error.to_string()).to_response()),
+    match collect_limited(body).await {
+        Ok(body) => service.oneshot(Request::from_parts(parts, body.to_vec().into())).await,
+        Err(failure) => Ok(failure.to_response()),
     }
 }

@@ -22,7 +22,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("serve", &["wire"]),
     ("sim", &["wire", "entropy", "history"]),
     ("tape", &["wire", "entropy", "scrub", "history"]),
-    ("gather", &["wire", "entropy", "scrub", "history", "tape"]),
+    ("gather", &["wire", "entropy", "scrub"]),
     (
         "harness",
         &[

@@ -1,6 +1,9 @@
 //! A capture as the beginning of a test: `World::load`, on its tape and on a cluster.
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{ConfigMap, Secret},
+};
 use kube::ResourceExt;
 use kubetape::World;
 
@@ -30,4 +33,22 @@ async fn a_capture_is_loaded_whole(world: World) {
 fn a_capture_that_is_not_there_says_what_to_do() {
     let failure = kubetape::gather::Capture::open("fixtures/captures/absent").unwrap_err().to_string();
     assert!(failure.contains("see its name with ls"), "{failure}");
+}
+
+#[test]
+#[ignore = "needs a cluster: just e2e"]
+fn a_scenario_that_fails_on_a_cluster_leaves_a_capture_of_its_namespace() {
+    let options = kubetape::Options::new("load::fails", env!("CARGO_MANIFEST_DIR")).bare().needs_cluster();
+    let failure = kubetape::try_run(options, async |world: World| {
+        let mut map = ConfigMap::default();
+        map.metadata.name = Some("evidence".into());
+        world.create(map).await;
+        assert!(world.namespace().is_empty(), "it went wrong");
+    });
+    let text = failure.expect_err("it panics").to_string();
+    assert!(text.starts_with("it went wrong\n\nthe namespace as it was: kubetape show "), "{text}");
+    let place = text.rsplit(' ').next().expect("a path");
+    let capture = kubetape::gather::Capture::open(place).expect("the capture");
+    assert!(capture.objects.keys().any(|id| id.name == "evidence"), "{:?}", capture.objects.keys());
+    std::fs::remove_dir_all(place).expect("the capture goes");
 }

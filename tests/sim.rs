@@ -13,7 +13,7 @@ use kubetape::{
     wire::Request,
 };
 use serde_json::{Value, json};
-use std::{fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 use tower::ServiceExt;
 
 fn quiet() -> sim::Options {
@@ -24,8 +24,12 @@ fn quiet() -> sim::Options {
 /// One exchange: the status and the whole body.
 async fn ask(sim: &Sim, method: &str, path: &str, media: &str, body: &Value) -> (u16, String) {
     let text = if body.is_null() { String::new() } else { body.to_string() };
+    send(sim, method, path, media, &text).await
+}
+
+async fn send(sim: &Sim, method: &str, path: &str, media: &str, body: &str) -> (u16, String) {
     let request = http::Request::builder().method(method).uri(path).header("content-type", media);
-    let request: Request = request.body(text.into_bytes().into()).unwrap();
+    let request: Request = request.body(body.as_bytes().to_vec().into()).unwrap();
     let response = sim.clone().oneshot(request).await.unwrap();
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -87,16 +91,95 @@ async fn hostile_requests_are_answered_with_a_status() {
             ("PATCH", format!("{maps}/a?fieldManager=m"), "application/apply-patch+yaml"),
             ("DELETE", format!("{maps}/a"), "application/json"),
         ] {
-            let request = http::Request::builder().method(method).uri(&path).header("content-type", media);
-            let request: Request = request.body(body.as_bytes().to_vec().into()).unwrap();
-            let response = sim.clone().oneshot(request).await.unwrap();
-            let status = response.status().as_u16();
+            let (status, _) = send(&sim, method, &path, media, body).await;
             assert!((400..500).contains(&status), "{method} {} bytes: {status}", body.len());
+        }
+    }
+    for metadata in ["[]", "\"x\"", "1"] {
+        for part in ["metadata", "spec", "target"] {
+            let body = format!("{{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"{part}\":{metadata}}}");
+            let account = "/api/v1/namespaces/default/serviceaccounts/default/token";
+            let pod = "/api/v1/namespaces/default/pods/p";
+            for (method, path, media) in [
+                ("POST", account.to_owned(), "application/json"),
+                ("POST", format!("{pod}/binding"), "application/json"),
+                ("POST", format!("{pod}/eviction"), "application/json"),
+                (
+                    "PUT",
+                    "/apis/apps/v1/namespaces/default/deployments/d/scale".to_owned(),
+                    "application/json",
+                ),
+                ("PATCH", format!("{maps}/a?fieldManager=m"), "application/apply-patch+yaml"),
+            ] {
+                // Other parts than metadata are none of a config map, which an apply refuses in its own way.
+                let (status, answer) = send(&sim, method, &path, media, &body).await;
+                assert!(
+                    (400..501).contains(&status) && !answer.contains("panic"),
+                    "{method} {path} {body}: {answer}"
+                );
+            }
         }
     }
     for path in ["/api/v1/../..", "/apis//v1/x", "/api/v1/namespaces/%2e%2e/pods/%00", "/?%"] {
         let (status, _) = ask(&sim, "GET", path, "application/json", &Value::Null).await;
         assert!(status < 500, "{path}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn options_of_a_delete_that_make_no_sense_delete_nothing() {
+    let sim = Sim::new(quiet());
+    let maps = "/api/v1/namespaces/default/configmaps";
+    let map = json!({"metadata": {"name": "a"}});
+    assert_eq!(ask(&sim, "POST", maps, "application/json", &map).await.0, 201);
+    for options in
+        [json!([]), json!({"dryRun": "All"}), json!({"preconditions": "x"}), json!({"propagationPolicy": 1})]
+    {
+        let (status, text) = ask(&sim, "DELETE", &format!("{maps}/a"), "application/json", &options).await;
+        assert_eq!(status, 400, "{options}: {text}");
+    }
+    assert_eq!(ask(&sim, "GET", &format!("{maps}/a"), "application/json", &Value::Null).await.0, 200);
+}
+
+#[tokio::test]
+async fn absurd_numbers_of_replicas_are_refused_or_bounded() {
+    let sim = Sim::new(sim::Options { base: quiet().base, ..sim::Options::default() });
+    let sets = "/apis/apps/v1/namespaces/default/deployments";
+    let labels = json!({"app": "web"});
+    let surge = json!({"maxSurge": "9223372036854775807%", "maxUnavailable": "9223372036854775807%"});
+    let deployment = json!({"metadata": {"name": "web"}, "spec": {
+        "replicas": 3, "selector": {"matchLabels": labels}, "strategy": {"rollingUpdate": surge},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}});
+    let (status, text) = ask(&sim, "POST", sets, "application/json", &deployment).await;
+    assert!(status < 500, "{status} {text}");
+    for replicas in [json!("abc"), json!(1e10), json!(2_147_483_648_i64)] {
+        let scale = json!({"metadata": {"name": "web"}, "spec": {"replicas": replicas}});
+        let (status, text) = ask(&sim, "PUT", &format!("{sets}/web/scale"), "application/json", &scale).await;
+        assert_eq!(status, 400, "{replicas}: {text}");
+    }
+    let many = json!({"spec": {"replicas": i32::MAX}});
+    ask(&sim, "PATCH", &format!("{sets}/web"), "application/merge-patch+json", &many).await;
+    let (_, pods) =
+        ask(&sim, "GET", "/api/v1/namespaces/default/pods", "application/json", &Value::Null).await;
+    let pods: Value = serde_json::from_str(&pods).unwrap();
+    assert!(pods["items"].as_array().unwrap().len() <= 2000, "a set has at most a thousand pods");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_lives_as_long_as_was_asked_for_with_bookmarks_and_without() {
+    for (bookmarks, seconds) in [(false, 90), (true, 90), (false, i64::MAX)] {
+        let sim = Sim::new(quiet());
+        let path = format!(
+            "/api/v1/namespaces/default/configmaps?watch=true&timeoutSeconds={seconds}&allowWatchBookmarks={bookmarks}"
+        );
+        let request: Request = http::Request::get(path).body(Vec::new().into()).unwrap();
+        let mut body = sim.clone().oneshot(request).await.unwrap().into_body();
+        let open =
+            tokio::time::timeout(Duration::from_secs(80), async { while body.frame().await.is_some() {} });
+        assert!(open.await.is_err(), "it ended early: {bookmarks} {seconds}");
+        let ended = async { while body.frame().await.is_some() {} };
+        let ended = tokio::time::timeout(Duration::from_secs(86_400), ended).await;
+        assert!(ended.is_ok(), "it never ended: {bookmarks} {seconds}");
     }
 }
 
@@ -155,21 +238,32 @@ fn an_operator_sees_a_compaction_as_on_a_real_server() {
 }
 
 #[test]
-fn the_page_of_what_is_covered_names_all_that_answers_501() {
+fn the_page_of_what_is_covered_names_all_that_answers_501_and_nothing_else() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("docs/sim-coverage.md")).unwrap();
-    let mut named = 0;
-    for entry in fs::read_dir(root.join("src/sim/verbs")).unwrap() {
-        let Ok(text) = fs::read_to_string(entry.unwrap().path()) else { continue };
-        for piece in text.split("not_simulated(").skip(1) {
-            let literal = piece.trim_start_matches(['&', 'f', 'o', 'r', 'm', 'a', 't', '!', '(']);
-            let Some(literal) = literal.strip_prefix('"').and_then(|rest| rest.split(['"', '{']).next())
-            else {
-                continue;
-            };
-            assert!(page.contains(&format!("`{}", literal.trim())), "docs/sim-coverage.md lacks {literal:?}");
-            named += 1;
+    let mut said = BTreeSet::new();
+    for text in sources(&root.join("src/sim")) {
+        for piece in text.split("not_simulated(").skip(1).filter(|piece| !piece.starts_with("what: ")) {
+            let literal = piece.trim_start().trim_start_matches("&format!(").trim_start();
+            let literal = literal.strip_prefix('"').and_then(|rest| rest.split(['"', '{']).next());
+            said.insert(literal.expect("not_simulated is given a literal").trim().to_owned());
         }
     }
-    assert!(named >= 4, "only {named} were found: the test no longer reads the source as it is written");
+    let table = page.split("## What answers 501").nth(1).and_then(|rest| rest.split("##").next()).unwrap();
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    let told: BTreeSet<String> = rows.map(|row| row.split('`').nth_back(1).unwrap().to_owned()).collect();
+    assert_eq!(told, said, "docs/sim-coverage.md on the left, the source on the right");
+}
+
+fn sources(folder: &Path) -> Vec<String> {
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            texts.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            texts.push(fs::read_to_string(path).unwrap());
+        }
+    }
+    texts
 }

@@ -9,14 +9,16 @@ use kubetape::{
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 
-/// Compare two recordings, or two captures: 0 when they say the same, 1 when they differ, more when they cannot be read.
+/// Compare two recordings, or two captures
+///
+/// It ends with 0 when they say the same, 1 when they differ, more when they cannot be read.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The old tape or capture.
     old: PathBuf,
     /// The new tape or capture.
     new: PathBuf,
-    /// Of captures: compare resourceVersion, generation, managedFields and times too.
+    /// Of captures: compare what the server makes of its own too, such as resourceVersion and managedFields.
     #[arg(long)]
     all_fields: bool,
     /// Print nothing, the exit code says it.
@@ -41,11 +43,18 @@ enum Output {
 /// # Errors
 /// When one of the tapes cannot be read.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let tapes = [&args.old, &args.new].map(|path| crate::show::is_tape(path));
-    match tapes {
+    match [&args.old, &args.new].map(|path| crate::show::is_tape(path)) {
         [true, true] => {}
         [false, false] => return captures(&args),
-        _ => anyhow::bail!("a tape cannot be compared with a capture; give two of one sort"),
+        _ => {
+            // A path that is not there counts as a tape, and is the better reason.
+            for path in [&args.old, &args.new] {
+                let missing = |source| gather::Error::Read { path: path.clone(), source };
+                std::fs::metadata(path).map_err(missing)?;
+            }
+            out::talk("error: a tape cannot be compared with a capture; give two of one sort");
+            return Ok(ExitCode::from(exit::USAGE));
+        }
     }
     let difference = tape::diff(&Tape::load(&args.old)?, &Tape::load(&args.new)?);
     if !args.quiet {
@@ -55,6 +64,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         })?;
     }
     Ok(if difference.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::NO) })
+}
+
+fn field(change: &kubetape::wire::Change) -> serde_json::Value {
+    json!({"path": change.path, "old": change.old, "new": change.new})
 }
 
 /// Compares two captures by object and field.
@@ -68,12 +81,11 @@ fn captures(args: &Args) -> anyhow::Result<ExitCode> {
         out::data(&match args.output {
             Output::Text => changes.iter().map(|change| format!("{change}\n")).collect(),
             Output::Json => {
-                let fields = |c: &kubetape::wire::Change| json!({"path": c.path, "old": c.old, "new": c.new});
                 let all = changes.iter().map(|change| match change {
                     ObjectChange::Added(id) => json!({"added": id.to_string()}),
                     ObjectChange::Removed(id) => json!({"removed": id.to_string()}),
                     ObjectChange::Changed(id, changes) => {
-                        json!({"changed": id.to_string(), "changes": changes.iter().map(fields).collect::<Vec<_>>()})
+                        json!({"changed": id.to_string(), "changes": changes.iter().map(field).collect::<Vec<_>>()})
                     }
                 });
                 let whole = json!({"equal": changes.is_empty(), "entries": all.collect::<Vec<_>>()});
@@ -92,8 +104,7 @@ fn json(difference: &Difference) -> anyhow::Result<String> {
             Entry::Added { what, after } => json!({"added": what, "after": after}),
             Entry::Removed { what } => json!({"removed": what}),
             Entry::Changed { what, changes } => {
-                let change = |c: &kubetape::wire::Change| json!({"path": c.path, "old": c.old, "new": c.new});
-                json!({"changed": what, "changes": changes.iter().map(change).collect::<Vec<_>>()})
+                json!({"changed": what, "changes": changes.iter().map(field).collect::<Vec<_>>()})
             }
             other => json!({"other": format!("{other:?}")}),
         })

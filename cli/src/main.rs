@@ -9,6 +9,7 @@ mod fmt;
 mod gather;
 mod lint;
 mod out;
+mod select;
 mod show;
 mod sim;
 

@@ -1,7 +1,7 @@
 use anyhow::{Context, Result, bail};
 use kubetape::{
     serve::serve,
-    sim::{CONTROLLERS, Options, Sim},
+    sim::{CONTROLLERS, Options, PLUGINS, Sim},
 };
 use std::{
     collections::BTreeMap,
@@ -11,10 +11,15 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-/// Serve a simulated cluster on a loopback port.
+/// Serve a simulated cluster over plain HTTP, on a port of this machine alone unless told otherwise.
 ///
-/// Example: `kubetape sim -- kubectl get namespaces`
+/// Examples:
+///   kubetape sim -- kubectl get namespaces
+///   kubetape sim --controllers '*' -- ./deploy-and-check.sh
+///
+/// It ends with the command, or with Ctrl-C. SIGUSR1 makes it forget its history, as a compaction of etcd does.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
@@ -74,6 +79,10 @@ async fn listen(args: Args) -> Result<ExitCode> {
 }
 
 fn options(args: &Args) -> Result<Options> {
+    let known = |name: &&String| !PLUGINS.contains(&name.as_str());
+    if let Some(unknown) = args.disable_admission_plugins.iter().find(known) {
+        bail!("there is no admission plugin {unknown:?}; those that run here are {}", PLUGINS.join(", "));
+    }
     let mut options = Options {
         seed: args.seed,
         disabled_admission: args.disable_admission_plugins.clone(),
@@ -98,9 +107,20 @@ fn tokens(path: &Path) -> Result<BTreeMap<String, String>> {
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let user = |line: &str| {
         let mut columns = line.split(',').map(|column| column.trim().trim_matches('"').to_owned());
-        Some((columns.next()?, columns.next()?))
+        let (token, user) = (columns.next()?, columns.next()?);
+        (!token.is_empty() && !user.is_empty()).then_some((token, user))
     };
-    Ok(lines.filter_map(user).collect())
+    let mut tokens = BTreeMap::new();
+    for line in lines {
+        let Some((token, user)) = user(line) else {
+            bail!("{}: a line has no token and user; write token,user,uid", path.display());
+        };
+        tokens.insert(token, user);
+    }
+    if tokens.is_empty() {
+        bail!("{} has no tokens, so nobody could come; write token,user,uid in it", path.display());
+    }
+    Ok(tokens)
 }
 
 fn config(address: SocketAddr, token: &str) -> String {

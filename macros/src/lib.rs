@@ -14,7 +14,7 @@ use syn::{
 /// | argument | meaning |
 /// |---|---|
 /// | `crd(Type, …)` | install these CRDs on a real cluster first |
-/// | `cluster` | there is no tape: run on a real cluster alone, marked `#[ignore]` |
+/// | `cluster` | there is no tape: it runs on a real cluster alone, with `--include-ignored` |
 /// | `bare` | on envtest, without kube-controller-manager, scheduler and kwok |
 /// | `exclusive` | on a cluster, one for this scenario alone |
 /// | `tape = "path"` | another tape than `TAPES/MODULE__TEST.ktape` |

@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::Error;
 use super::site::Site;
+use crate::wire::causes;
 
 /// Ready but for the hundred RBAC objects, whose creation is throttled to about two
 /// seconds. An administrator can work meanwhile, so the controllers start here.
@@ -81,7 +82,7 @@ impl Session {
     /// Waits until this many nodes take pods.
     pub(super) fn until_nodes(&self, site: &mut Site, wanted: u32) -> Result<(), Error> {
         site.until(&format!("{wanted} schedulable nodes"), || {
-            let text = self.get("/api/v1/nodes").map_err(|error| chain(&error))?;
+            let text = self.get("/api/v1/nodes").map_err(|error| causes(&error))?;
             let found = count_schedulable(&serde_json::from_str(&text).unwrap_or_default());
             if found >= wanted as usize {
                 return Ok(());
@@ -114,7 +115,7 @@ impl Session {
     }
 
     fn expect_ok(&self, path: &str) -> Result<(), String> {
-        self.get(path).map(drop).map_err(|error| chain(&error))
+        self.get(path).map(drop).map_err(|error| causes(&error))
     }
 }
 
@@ -148,17 +149,6 @@ pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 
 fn request(what: &'static str) -> impl FnOnce(kube::Error) -> Error {
     move |source| Error::Request { what: what.to_owned(), source: Box::new(source) }
-}
-
-/// An error with its causes: kube says only "client error" at the top.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

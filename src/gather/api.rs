@@ -1,4 +1,4 @@
-use crate::entropy;
+use crate::{entropy, wire::causes};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use http::{Request, Response, StatusCode, header};
@@ -63,6 +63,11 @@ pub(super) struct Refusal {
 impl Refusal {
     pub(super) fn new(why: Why, message: impl Into<String>) -> Self {
         Self { why, message: message.into(), status: Value::Null }
+    }
+
+    /// The time that a kind may take is used up.
+    pub(super) fn late() -> Self {
+        Self::new(Why::Timeout, "it took longer than --timeout allows")
     }
 
     fn of(code: StatusCode, body: &[u8]) -> Self {
@@ -139,7 +144,7 @@ impl Api {
         let silent = || (Refusal::new(Why::Timeout, format!("no answer within {:?}", self.silence)), None);
         let response =
             tokio::time::timeout(self.silence, self.client.send(request)).await.map_err(|_| silent())?;
-        let response = response.map_err(|error| (Refusal::new(Why::Unavailable, told(&error)), None))?;
+        let response = response.map_err(|error| (Refusal::new(Why::Unavailable, causes(&error)), None))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -185,7 +190,7 @@ impl Api {
             match tokio::time::timeout(silence, stream.next()).await {
                 Ok(None) => None,
                 Ok(Some(Ok(chunk))) => Some((Ok(chunk), Some(stream))),
-                Ok(Some(Err(error))) => Some((Err(Refusal::new(Why::Unavailable, told(&error))), None)),
+                Ok(Some(Err(error))) => Some((Err(Refusal::new(Why::Unavailable, causes(&error))), None)),
                 Err(_) => Some((Err(silent()), None)),
             }
         })
@@ -195,20 +200,6 @@ impl Api {
 /// The pause after the failed attempt with this number, counted from 1.
 pub(super) fn pause(attempt: u32) -> Duration {
     (PAUSE * 2u32.saturating_pow(attempt - 1)).min(LONGEST)
-}
-
-/// An error with its causes, in one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text += &format!(": {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// How much of its time something has used.
@@ -226,6 +217,6 @@ impl Budget {
         let start = entropy::instant();
         let done = tokio::time::timeout(self.left, what).await;
         self.left = self.left.saturating_sub(start.elapsed());
-        done.map_err(|_| Refusal::new(Why::Timeout, "it took longer than --timeout allows"))
+        done.map_err(|_| Refusal::late())
     }
 }

@@ -1,7 +1,7 @@
 use super::{
     Error, KindReport, LogReport, Manifest, Missing, Options, Progress,
     ahead::{Ahead, Running},
-    api::{Api, Refusal, Why},
+    api::{Api, Refusal},
     items::Piece,
     layout::{log_path, table_path},
     list::{self, End, Part},
@@ -25,7 +25,6 @@ use tempfile::SpooledTempFile;
 const SPOOL: usize = 512 << 10;
 /// A longer line of a log is scrubbed in pieces.
 const LINE: usize = 256 << 10;
-
 /// What of such a line waits for the next piece; no secret that is looked for in logs is longer.
 const OVERLAP: usize = 16 << 10;
 
@@ -49,13 +48,6 @@ impl<'a> Collector<'a> {
         let (scrubber, versions) = (Scrubber::new(), BTreeMap::new());
         let (logs, custom) = (Vec::new(), BTreeSet::new());
         Self { api, options, sink, progress, scrubber, versions, logs, custom }
-    }
-
-    /// Makes a value known that is secret wherever it stands.
-    pub(super) fn literal(&mut self, value: &str, name: &str) {
-        let mut secret =
-            json!({"kind": "Secret", "metadata": {"name": name}, "stringData": {"value": value}});
-        self.scrubber.json("literal", &mut secret);
     }
 
     /// Reads all kinds, and gives what came of each.
@@ -134,8 +126,7 @@ impl<'a> Collector<'a> {
                 biased;
                 () = self.progress.stopped() => None,
                 () = &mut late => {
-                    let message = "it took longer than --timeout allows";
-                    report.missing.push(Missing::new(list.job.kind.full_name(), Why::Timeout, message));
+                    report.missing.push(Missing::of(list.job.kind.full_name(), Refusal::late()));
                     break;
                 }
                 part = list.parts.recv() => part,
@@ -152,8 +143,7 @@ impl<'a> Collector<'a> {
                     ends += 1;
                 }
                 None => {
-                    let message = "the capture was ended before it was read";
-                    report.missing.push(Missing::new(list.job.kind.full_name(), Why::Stopped, message));
+                    report.missing.push(Missing::stopped(list.job.kind.full_name()));
                     break;
                 }
             }
@@ -207,13 +197,8 @@ impl<'a> Collector<'a> {
     fn is_wanted(&self, wanted: &Wanted, object: &Object) -> bool {
         let definition = wanted.beside && wanted.kind.plural == "customresourcedefinitions";
         wanted.admits(self.options, object.namespace(), object.name())
-            && (!definition || self.is_used(object))
-    }
-
-    /// Whether something of a custom kind was read, or may still be: kinds are read in the order of groups.
-    fn is_used(&self, definition: &Object) -> bool {
-        let group = definition.value["spec"]["group"].as_str().unwrap_or_default();
-        self.custom.contains(definition.name()) || group > "apiextensions.k8s.io"
+            // What stands beside the others is read after them.
+            && (!definition || self.custom.contains(object.name()))
     }
 
     fn object(
@@ -236,13 +221,9 @@ impl<'a> Collector<'a> {
         self.sink.put(&object.path(&wanted.kind), yaml.as_bytes())?;
         self.progress.object(yaml.len());
         if let Some(line) = object::row(&object, &table.ages) {
-            table.line(line.as_bytes()).map_err(|source| self.unspooled(source))?;
+            table.line(line.as_bytes()).map_err(Error::Spool)?;
         }
         Ok(Ok(()))
-    }
-
-    fn unspooled(&self, source: io::Error) -> Error {
-        Error::Write { path: std::env::temp_dir(), source }
     }
 
     /// Reads the logs of the pods that were read.
@@ -261,11 +242,7 @@ impl<'a> Collector<'a> {
             let what = format!("{}/{}/{}", log.namespace, log.pod, log.container);
             self.progress.now(&format!("logs of {what}"));
             if self.progress.is_stopped() {
-                report.missing.push(Missing::new(
-                    what,
-                    Why::Stopped,
-                    "the capture was ended before it was read",
-                ));
+                report.missing.push(Missing::stopped(what));
                 continue;
             }
             match self.log(running).await? {
@@ -304,8 +281,8 @@ impl<'a> Collector<'a> {
             return Ok(Err(refusal));
         }
         self.line(&mut line, 0, &mut spool)?;
-        let length = spool.stream_position().map_err(|source| self.unspooled(source))?;
-        spool.seek(SeekFrom::Start(0)).map_err(|source| self.unspooled(source))?;
+        let length = spool.stream_position().map_err(Error::Spool)?;
+        spool.seek(SeekFrom::Start(0)).map_err(Error::Spool)?;
         let Log { namespace, pod, container, previous } = &running.job;
         self.sink.put_from(&log_path(namespace, pod, container, *previous), length, &mut spool)?;
         self.progress.log(length);
@@ -325,7 +302,7 @@ impl<'a> Collector<'a> {
         line.clear();
         line.extend_from_slice(&text.as_bytes()[at..]);
         line.extend(rest);
-        spool.write_all(&text.as_bytes()[..at]).map_err(|source| self.unspooled(source))
+        spool.write_all(&text.as_bytes()[..at]).map_err(Error::Spool)
     }
 
     /// A document of the server's, without the secrets that are known.
@@ -386,9 +363,8 @@ impl Table {
 
     fn close(self) -> Result<Option<(u64, SpooledTempFile)>, Error> {
         let Some(mut lines) = self.lines else { return Ok(None) };
-        let fail = |source| Error::Write { path: std::env::temp_dir(), source };
-        let length = lines.stream_position().map_err(fail)?;
-        lines.seek(SeekFrom::Start(0)).map_err(fail)?;
+        let length = lines.stream_position().map_err(Error::Spool)?;
+        lines.seek(SeekFrom::Start(0)).map_err(Error::Spool)?;
         Ok(Some((length, lines)))
     }
 }

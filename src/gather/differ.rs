@@ -3,12 +3,11 @@ use crate::wire::{Change, delta};
 use std::fmt;
 
 /// Fields that differ between captures of equal states.
-const NOISE: [&str; 6] = [
+const NOISE: [&str; 5] = [
     "metadata.resourceVersion",
     "metadata.generation",
     "metadata.managedFields",
     "metadata.creationTimestamp",
-    "metadata.uid",
     "metadata.selfLink",
 ];
 
@@ -37,8 +36,8 @@ impl fmt::Display for ObjectChange {
 }
 
 /// Compares two captures, object by object and field by field. Unless `all_fields` is asked for, what a server
-/// makes of its own for each object is left out: resourceVersion, generation, uid, managedFields and the time of
-/// creation.
+/// makes of its own is left out: resourceVersion, generation, managedFields and the time of creation. An object
+/// that was made again has another uid, which is told.
 pub fn diff(old: &Capture, new: &Capture, all_fields: bool) -> Vec<ObjectChange> {
     let within = |path: &str, field: &str| {
         path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))

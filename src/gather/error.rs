@@ -101,7 +101,7 @@ pub enum Error {
         /// Its format.
         format: u64,
     },
-    /// The capture of changes.
-    #[error("failed to write the changes")]
-    Tape(#[source] crate::tape::Error),
+    /// What is still growing stands in a temporary file.
+    #[error("failed to keep what was read in a temporary file; see whether the disk is full, or set TMPDIR")]
+    Spool(#[source] io::Error),
 }

@@ -1,3 +1,4 @@
+use crate::wire::escaped;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -88,7 +89,7 @@ impl Kind {
     /// The path of its list, in one namespace or everywhere.
     pub fn path(&self, namespace: Option<&str>) -> String {
         let root = if self.group.is_empty() { "/api" } else { "/apis" };
-        let namespace = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
+        let namespace = namespace.map(|name| format!("/namespaces/{}", escaped(name))).unwrap_or_default();
         format!("{root}/{}{namespace}/{}", self.api_version(), self.plural)
     }
 

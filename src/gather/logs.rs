@@ -2,7 +2,7 @@ use super::{
     Logs, Options,
     api::{Api, Refusal},
 };
-use crate::wire::Query;
+use crate::wire::{Query, escaped};
 use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::Value;
@@ -50,7 +50,8 @@ pub(super) fn of_pod(pod: &Value, which: Logs) -> Vec<Log> {
 
 /// Reads a log piece by piece; a part that is an error is the last one.
 pub(super) async fn read(api: &Api, log: &Log, query: &Query, to: &Sender<Result<Bytes, Refusal>>) {
-    let path = format!("/api/v1/namespaces/{}/pods/{}/log?{query}", log.namespace, log.pod);
+    let (namespace, pod) = (escaped(&log.namespace), escaped(&log.pod));
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?{query}");
     let response = match api.open(&path, "text/plain, */*").await {
         Ok(response) => response,
         Err(refusal) => return drop(to.send(Err(refusal)).await),

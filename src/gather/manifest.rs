@@ -87,6 +87,11 @@ impl Missing {
         Self { what: what.into(), why, message: message.into() }
     }
 
+    /// What was not read any more.
+    pub(super) fn stopped(what: impl Into<String>) -> Self {
+        Self::new(what, Why::Stopped, "the capture was ended before it was read")
+    }
+
     pub(super) fn of(what: impl Into<String>, refusal: Refusal) -> Self {
         Self::new(what, refusal.why, refusal.message)
     }

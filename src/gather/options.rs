@@ -159,7 +159,8 @@ pub(super) struct Wanted {
     pub(super) asks: Vec<Ask>,
 }
 
-/// The kinds that are wanted, Secrets first, since what they hold is then found in all others.
+/// The kinds that are wanted: Secrets first, since what they hold is then found in all others; what stands
+/// beside the others last, since then it is known what there is.
 ///
 /// # Errors
 /// When a type that was asked for does not exist.
@@ -186,12 +187,13 @@ pub(super) fn wanted(options: &Options, kinds: &Kinds) -> Result<Vec<Wanted>, Er
             wanted.push(Wanted { kind: kind.clone(), names, beside, asks: Vec::new() });
         }
     }
-    wanted.sort_by(|a, b| key(&a.kind).cmp(&key(&b.kind)));
+    wanted.sort_by(|a, b| key(a).cmp(&key(b)));
     Ok(wanted)
 }
 
-fn key(kind: &Kind) -> (bool, &str, &str) {
-    (kind.full_name() != "secrets", &kind.group, &kind.plural)
+fn key(wanted: &Wanted) -> (bool, bool, &str, &str) {
+    let kind = &wanted.kind;
+    (kind.full_name() != "secrets", wanted.beside, &kind.group, &kind.plural)
 }
 
 fn admits(options: &Options, kind: &Kind) -> bool {
@@ -317,7 +319,7 @@ mod tests {
             ["secrets", "events", "namespaces", "nodes", "deployments.apps"]
         );
         let shop = Options { namespaces: vec!["shop".parse().unwrap()], ..Options::default() };
-        assert_eq!(names(&shop), ["secrets", "events", "namespaces", "deployments.apps"]);
+        assert_eq!(names(&shop), ["secrets", "events", "deployments.apps", "namespaces"]);
         let typed = Options { types: vec!["deployment,node".into()], ..Options::default() };
         assert_eq!(names(&typed), ["nodes", "deployments.apps"]);
         let unknown = Options { types: vec!["widgets".into()], ..Options::default() };

@@ -11,12 +11,7 @@ const NAME: &str = "kubetape-gather";
 ///
 /// # Errors
 /// When the server cannot be reached, or does not have what is wanted.
-pub async fn rbac(
-    client: Client,
-    options: &Options,
-    account_namespace: &str,
-    watch: bool,
-) -> Result<Vec<Value>, Error> {
+pub async fn rbac(client: Client, options: &Options, account_namespace: &str) -> Result<Vec<Value>, Error> {
     options.check()?;
     let found = discover(&Api::new(client, options.silence)).await?;
     let mut everywhere: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -31,20 +26,19 @@ pub async fn rbac(
     let account = json!({"kind": "ServiceAccount", "name": NAME, "namespace": account_namespace});
     let mut manifests = vec![json!({"apiVersion": "v1", "kind": "ServiceAccount",
         "metadata": {"name": NAME, "namespace": account_namespace}})];
-    let mut all = rules(&everywhere, options, watch);
+    let mut all = rules(&everywhere, options);
     all.push(json!({"nonResourceURLs": ["/version", "/api", "/apis", "/openapi/v3", "/openapi/v3/*"], "verbs": ["get"]}));
     manifests.extend(role("ClusterRole", None, all, &account));
     for namespace in spaces.into_iter().flatten() {
-        manifests.extend(role("Role", Some(namespace), rules(&inside, options, watch), &account));
+        manifests.extend(role("Role", Some(namespace), rules(&inside, options), &account));
     }
     Ok(manifests)
 }
 
-fn rules(kinds: &BTreeMap<String, BTreeSet<String>>, options: &Options, watch: bool) -> Vec<Value> {
-    let verbs = if watch { json!(["list", "watch"]) } else { json!(["list"]) };
+fn rules(kinds: &BTreeMap<String, BTreeSet<String>>, options: &Options) -> Vec<Value> {
     let mut rules: Vec<Value> = kinds
         .iter()
-        .map(|(group, kinds)| json!({"apiGroups": [group], "resources": kinds, "verbs": verbs}))
+        .map(|(group, kinds)| json!({"apiGroups": [group], "resources": kinds, "verbs": ["list"]}))
         .collect();
     let pods = kinds.get("").is_some_and(|kinds| kinds.contains("pods"));
     if pods && options.logs != Logs::None {

@@ -6,6 +6,7 @@ use super::{
     list::{self, Ask, Form, Part},
     options::Wanted,
 };
+use crate::wire::escaped;
 use serde::Deserialize;
 use serde_json::Value;
 use std::{
@@ -146,7 +147,7 @@ async fn fetch(
     key: &Key,
 ) -> Result<(Option<Value>, Piece, Value), Refusal> {
     let namespace = Some(key.1.as_str()).filter(|_| kind.namespaced);
-    let path = format!("{}/{}?includeObject=Object", kind.path(namespace), super::escape(&key.2));
+    let path = format!("{}/{}?includeObject=Object", kind.path(namespace), escaped(&key.2));
     let bytes = api.bytes(&path, Form::Table.accept(), options.largest).await?;
     let garbled = |error: serde_json::Error| Refusal::new(super::Why::Garbled, error.to_string());
     let mut value: Value = serde_json::from_slice(&bytes).map_err(garbled)?;

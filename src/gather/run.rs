@@ -82,13 +82,16 @@ async fn plan(api: &Api, options: &Options, mut found: Discovered) -> Result<Pla
 
 async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, Error> {
     let options = collector.options;
+    let mut other = plan.missing;
     for (value, name) in &options.literals {
-        collector.literal(value, name);
+        if !collector.scrubber.literal(value, name) {
+            let message = "the value is blank or too short to be looked for";
+            other.push(Missing::new(format!("the secret {name}"), Why::Refused, message));
+        }
     }
     let mark = json!({"kubetape": "capture", "format": FORMAT_VERSION}).to_string() + "\n";
     collector.document("capture.json", mark.as_bytes())?;
     collector.document(".gitignore", b"run.json\n")?;
-    let mut other = plan.missing;
     let kinds = match plan.family {
         Some(family) => collector.family(&plan.kinds, family.members)?,
         None => collector.kinds(plan.kinds).await?,
@@ -98,7 +101,9 @@ async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, 
         _ => collector.logs().await?,
     };
     let mut documents = Vec::new();
-    if options.openapi {
+    if options.openapi && collector.progress.is_stopped() {
+        other.push(Missing::stopped("openapi"));
+    } else if options.openapi {
         collector.progress.now("openapi");
         let used: BTreeSet<String> = kinds.iter().filter(|kind| kind.objects > 0).map(document_key).collect();
         let (found, missing) = openapi(&collector.api, |key| used.contains(key)).await;

@@ -1,4 +1,4 @@
-use super::{Error, Mode, Options, activity::Activity, calls::Calls, replay::Fuse, world::quiet};
+use super::{Error, Mode, Options, activity::Activity, calls::Calls, client::Fuse, world::quiet};
 use crate::{
     cluster::{self, Cluster, Provider},
     tape::Recorder,

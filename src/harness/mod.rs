@@ -10,6 +10,7 @@ mod calls;
 mod capture;
 mod change;
 mod check;
+mod client;
 mod error;
 mod failure;
 mod live;

@@ -1,9 +1,9 @@
 use super::{
     Error, Options,
     calls::{Calls, Noted},
+    client::retrying,
     failure::Failure,
     live,
-    replay::Fuse,
     run::{Outcome, end_operators},
     world::{On, World},
 };
@@ -14,7 +14,7 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
-use kube::{Client, client::retry::RetryPolicy};
+use kube::Client;
 use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,7 +22,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tower::{ServiceBuilder, ServiceExt, retry::RetryLayer};
+use tower::{ServiceBuilder, ServiceExt};
 
 /// How long nothing may change before a scenario counts as settled.
 const QUIET: Duration = Duration::from_secs(3);
@@ -43,12 +43,7 @@ impl Simulated {
         let now = move || clock.now();
         let inner = Whole(self.sim.clone());
         let noted = Noted { inner, calls: self.calls.clone(), actor: actor.to_owned(), now };
-        let service = self.gate.service(noted, actor);
-        let retried = ServiceBuilder::new()
-            .layer(RetryLayer::new(RetryPolicy::server_retry()))
-            .layer(Fuse(fuse))
-            .service(service);
-        Client::new(retried, namespace)
+        retrying(self.gate.service(noted, actor), namespace, fuse)
     }
 
     /// Waits until nothing has changed for a while of virtual time.

@@ -1,4 +1,5 @@
 use super::{
+    needles::SHORTEST,
     redact::About,
     rules::defaults,
     stand_in::{safe_name, stand_in, symbol},
@@ -98,6 +99,17 @@ impl Scrubber {
     /// Scrubs a text that belongs to nothing sensitive: a path, an error.
     pub fn text(&mut self, text: &mut String) {
         self.scan(text, "text", "", false);
+    }
+
+    /// Makes a value known that is secret wherever it stands, under the name `name`. A value that is blank or
+    /// shorter than [`SHORTEST`] is refused: `false`.
+    #[must_use = "a value that was refused is not looked for"]
+    pub fn literal(&mut self, value: &str, name: &str) -> bool {
+        let taken = value.trim().len() >= SHORTEST;
+        if taken {
+            self.vault.learn(value, name, true);
+        }
+        taken
     }
 
     /// Whether `bytes`, which cannot be scrubbed, may be kept.

@@ -17,5 +17,6 @@ mod vault;
 
 pub use clean::{Clean, Scrub, Scrubber};
 pub use detect::{Finding, suspicious};
+pub use needles::SHORTEST;
 pub use redact::is_sensitive;
 pub use stand_in::{serve, stand_in, symbol_at, symbols_in};

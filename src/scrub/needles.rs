@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-/// Every needle has at least so many bytes; the filter looks at the first of them.
-pub(super) const SHORTEST: usize = 8;
+/// A secret of fewer bytes is not looked for in other texts, where it would be found by chance.
+pub const SHORTEST: usize = 8;
 /// Bits of the filter, a power of two.
 const BITS: usize = 1 << 22;
 

@@ -133,3 +133,19 @@ fn a_value_that_could_be_a_name_does_not_break_names() {
     assert_eq!(clean["metadata"], object["metadata"]);
     assert_eq!(clean["user"], "$secret(db.user)");
 }
+
+#[test]
+fn a_literal_is_found_in_every_form_and_a_short_one_is_refused() {
+    let mut scrubber = Scrubber::new();
+    assert!(scrubber.literal("correct-horse", "door"));
+    assert!(!scrubber.literal("abc", "short") && !scrubber.literal("          ", "blank"));
+    for (text, clean) in [
+        ("say correct-horse now", "say $secret(door) now"),
+        ("Y29ycmVjdC1ob3JzZQ==", "$secret.b64(door)"),
+        ("abc and blank", "abc and blank"),
+    ] {
+        let mut scrubbed = text.to_owned();
+        scrubber.text(&mut scrubbed);
+        assert_eq!(scrubbed, clean);
+    }
+}

@@ -37,7 +37,6 @@ impl Vault {
         }
         let name = self.free_name(hint);
         self.names.insert(plain.to_owned(), name.clone());
-        // Shorter values are too common to be hunted in other texts.
         if hunted && plain.len() >= SHORTEST {
             self.hunt(plain, &name);
         }

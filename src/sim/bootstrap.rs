@@ -84,7 +84,7 @@ fn put(state: &mut State, group: &str, plural: &str, mut object: Value) {
     let metadata = &mut object["metadata"];
     metadata["uid"] = json!(state.dice.uuid());
     metadata["creationTimestamp"] = json!(state.clock.seconds());
-    let resource = Resource { group: group.into(), version: "v1".into(), plural: plural.into() };
+    let resource = Resource::new(group, "v1", plural);
     let namespace = metadata["namespace"].as_str().map(str::to_owned);
     let name = metadata["name"].as_str().unwrap_or_default().to_owned();
     state.store.put(&ObjectKey::new(&resource, namespace.as_deref(), &name), object);

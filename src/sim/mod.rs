@@ -1,7 +1,8 @@
 //! An API server in the process, that a client cannot tell from a kube-apiserver.
 //!
 //! In come API requests, out come its answers and watch events. It opens no socket and no file and knows no
-//! tape; time and chance come from `entropy`. What is not simulated answers 501 and says so.
+//! tape; time and chance come from `entropy`. What is not simulated answers 501 and
+//! says so, but for the few things that `docs/sim-coverage.md` lists.
 
 #![allow(unreachable_pub, reason = "the inner rooms are private to the simulator; `pub` marks their doors")]
 
@@ -18,5 +19,6 @@ mod service;
 mod store;
 mod verbs;
 
+pub use admission::PLUGINS;
 pub use controllers::CONTROLLERS;
 pub use service::{Options, Sim};

@@ -111,6 +111,12 @@ pub fn not_found(kind: &Kind, name: &str) -> Failure {
     about(kind, name, 404, "NotFound", format!("{} {name:?} not found", kind.resource))
 }
 
+/// 404 for an object of the core group that a request is about besides its own.
+pub fn missing(plural: &str, name: &str) -> Failure {
+    let details = json!({"name": name, "kind": plural});
+    Failure { details, ..Failure::new(404, "NotFound", format!("{plural} {name:?} not found")) }
+}
+
 /// 409 for a name that is taken; `dying` when its owner is being deleted.
 pub fn already_exists(kind: &Kind, name: &str, dying: bool) -> Failure {
     let prefix = if dying { "object is being deleted: " } else { "" };

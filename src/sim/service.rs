@@ -7,12 +7,11 @@ use super::{
 };
 use crate::{
     entropy,
-    wire::{Body, Failure, Request, RequestInfo, Response},
+    wire::{Body, Failure, Request, RequestInfo, Response, collect_limited},
 };
 use bytes::Bytes;
 use futures::{Stream, future::BoxFuture, stream};
 use http::{HeaderMap, HeaderValue, header};
-use http_body_util::BodyExt;
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
@@ -82,7 +81,7 @@ impl Sim {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A verb that panicked wrote nothing half: the store is written last.
+        // A panic may leave a part of a request done, as the crash of a server does.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -94,9 +93,13 @@ impl Sim {
             self.finish(&parts.headers, response.headers_mut());
             return response;
         }
-        let body = match limited(body).await {
+        let body = match collect_limited(body).await {
             Ok(body) => body,
-            Err(failure) => return failure.to_response(),
+            Err(failure) => {
+                let mut response = failure.to_response();
+                self.finish(&parts.headers, response.headers_mut());
+                return response;
+            }
         };
         let caught = catch_unwind(AssertUnwindSafe(|| {
             let mut state = self.lock();
@@ -174,7 +177,7 @@ impl Sim {
         let now = Instant::now();
         let (end, mark) = (now + watch.timeout, now + MARKS);
         stream::unfold(Some((self, watch, mark)), move |next| async move {
-            let (sim, mut watch, mark) = next?;
+            let (sim, mut watch, mut mark) = next?;
             loop {
                 // Seen before it is read: nothing is missed between reading and waiting.
                 watch.topic.borrow_and_update();
@@ -190,8 +193,12 @@ impl Sim {
                 if changed.is_ok() {
                     continue;
                 }
-                let line = watch.bookmark_now().filter(|_| mark < end)?;
-                return Some((Ok(Bytes::from(line)), Some((sim, watch, mark + MARKS))));
+                if mark >= end {
+                    return None;
+                }
+                mark += MARKS;
+                let Some(line) = watch.bookmark_now() else { continue };
+                return Some((Ok(Bytes::from(line)), Some((sim, watch, mark))));
             }
         })
     }
@@ -203,19 +210,6 @@ fn panicked() -> Response {
     let mut response = Response::new(Body::full(text));
     *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
     response
-}
-
-/// The body, when it is not too large.
-async fn limited(body: kube::client::Body) -> Result<Bytes, Failure> {
-    const LARGEST: usize = 3 * 1024 * 1024;
-    match http_body_util::Limited::new(body, LARGEST).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            let message = format!("Request entity too large: limit is {LARGEST}");
-            Err(Failure::new(413, "RequestEntityTooLarge", message))
-        }
-        Err(error) => Err(Failure::new(400, "BadRequest", error.to_string())),
-    }
 }
 
 impl tower::Service<Request> for Sim {

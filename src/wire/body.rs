@@ -1,7 +1,8 @@
+use super::Failure;
 use bytes::Bytes;
 use futures::Stream;
 use http_body::Frame;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::{
     fmt,
     pin::Pin,
@@ -55,6 +56,28 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         matches!(self.0, Inner::Full(None))
+    }
+}
+
+/// The largest body that a server of Kubernetes takes, in bytes.
+const LARGEST: usize = 3 * 1024 * 1024;
+
+/// The whole of a request's body, when it is not too large.
+///
+/// # Errors
+/// 413 in the server's words, and 400 when the body breaks off.
+pub async fn collect_limited<B>(body: B) -> Result<Bytes, Failure>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<tower::BoxError>,
+{
+    match Limited::new(body, LARGEST).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!("Request entity too large: limit is {LARGEST}");
+            Err(Failure::new(413, "RequestEntityTooLarge", message))
+        }
+        Err(error) => Err(Failure::new(400, "BadRequest", error.to_string())),
     }
 }
 

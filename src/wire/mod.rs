@@ -4,6 +4,7 @@
 //! share. This room opens no socket and no file and reads no clock.
 
 mod body;
+mod causes;
 mod delta;
 mod frame;
 pub(crate) mod label;
@@ -11,16 +12,19 @@ mod query;
 mod request;
 mod resource;
 mod selector;
+mod span;
 mod status;
 
-pub use body::{Body, collect};
+pub use body::{Body, collect, collect_limited};
+pub use causes::causes;
 pub(crate) use delta::list_key;
 pub use delta::{Change, delta, is_time};
 pub use frame::{EventType, Frame, FrameError, LineSplitter};
-pub use query::Query;
+pub use query::{Query, escaped};
 pub use request::{RequestInfo, Verb};
 pub use resource::{ObjectKey, Resource};
 pub use selector::{FieldSelector, LabelSelector, SelectorError};
+pub use span::span;
 pub use status::Failure;
 
 /// The request type of the one seam: what a [`kube::Client`] sends to its service.

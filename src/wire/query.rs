@@ -76,15 +76,28 @@ pub(super) fn decode(raw: &str) -> String {
 }
 
 fn encode(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(&escaped_but(text, b"-_.~/,"))
+}
+
+/// A text as one segment of a URL's path.
+///
+/// ```
+/// assert_eq!(kubetape::wire::escaped("a/b ☃"), "a%2Fb%20%E2%98%83");
+/// ```
+pub fn escaped(text: &str) -> String {
+    escaped_but(text, b"-_.~")
+}
+
+fn escaped_but(text: &str, plain: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' | b',' => {
-                write!(f, "{}", char::from(byte))?;
-            }
-            other => write!(f, "%{other:02X}")?,
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
         }
     }
-    Ok(())
+    out
 }
 
 #[cfg(test)]

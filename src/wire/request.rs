@@ -184,17 +184,14 @@ impl Place {
             ["apis", group, version, rest @ ..] => (*group, *version, rest),
             _ => return Self::default(),
         };
+        let (watched, rest) = match rest {
+            ["watch", inner @ ..] if !inner.is_empty() => (true, inner),
+            other => (false, other),
+        };
         let (namespace, rest) = match rest {
             ["namespaces", namespace, inner @ ..] if is_inner(inner) => (Some(decoded(namespace)), inner),
             other => (None, other),
         };
-        if let ["watch", watched @ ..] = rest
-            && !watched.is_empty()
-        {
-            let path =
-                if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
-            return Self { watched: true, ..Self::parse(&format!("{path}/{}", watched.join("/"))) };
-        }
         let Some(plural) = rest.first() else { return Self::default() };
         let resource =
             Resource { group: group.to_owned(), version: version.to_owned(), plural: (*plural).to_owned() };
@@ -203,7 +200,7 @@ impl Place {
             namespace,
             name: rest.get(1).map(|name| decoded(name)),
             subresource: (rest.len() > 2).then(|| rest[2..].join("/")),
-            watched: false,
+            watched,
         }
     }
 }
@@ -229,6 +226,12 @@ mod tests {
     fn info(method: &str, uri: &str) -> RequestInfo {
         let uri: Uri = uri.parse().unwrap();
         RequestInfo::parse(&method.parse().unwrap(), &uri, &HeaderMap::new())
+    }
+
+    #[test]
+    fn a_path_of_any_length_is_read() {
+        let path = format!("/api/v1{}", "/watch".repeat(9000));
+        assert_eq!(info("GET", &path).resource.map(|resource| resource.plural).as_deref(), Some("watch"));
     }
 
     #[test]

@@ -12,6 +12,11 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// A resource type; the core group is empty.
+    pub fn new(group: impl Into<String>, version: impl Into<String>, plural: impl Into<String>) -> Self {
+        Self { group: group.into(), version: version.into(), plural: plural.into() }
+    }
+
     /// The path prefix of this group and version: `/api/v1` or `/apis/GROUP/VERSION`.
     pub fn prefix(&self) -> String {
         if self.group.is_empty() {

@@ -1,5 +1,5 @@
 use super::{duration, progress::Show, secrets};
-use crate::connect::Cluster;
+use crate::{connect::Cluster, select::Selection};
 use clap::ValueEnum;
 use kubetape::gather::{Filter, Logs, Options, Pattern};
 use std::{path::PathBuf, time::Duration};
@@ -18,23 +18,11 @@ pub(crate) struct Args {
     /// Only these kinds or objects: deploy,po web/web
     #[arg(value_name = "TYPE[/NAME]")]
     types: Vec<String>,
-    /// Only in this namespace; may be given again, and may be a glob or /regex/
-    #[arg(short, long, value_delimiter = ',')]
-    namespace: Vec<Pattern>,
-    /// In all namespaces, and cluster-scoped objects too; this is the default
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    all_namespaces: bool,
-    /// Only objects with these labels
-    #[arg(short = 'l', long)]
-    selector: Option<String>,
-    /// Only objects with these fields, such as status.phase=Running
-    #[arg(long)]
-    field_selector: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// One object, KIND/NAME, and what it owns, what owns it, and what these refer to
     #[arg(long, value_name = "KIND/NAME", conflicts_with_all = ["selector", "field_selector", "types"])]
     owned_by: Option<String>,
-    #[command(flatten)]
-    patterns: Patterns,
     /// Which pod logs
     #[arg(long, value_enum, default_value_t = Which::Current)]
     logs: Which,
@@ -87,26 +75,34 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAMESPACE", default_value = "default", requires = "print_rbac")]
     pub(super) rbac_namespace: String,
     #[command(flatten)]
+    patterns: Patterns,
+    #[command(flatten)]
     pub(super) cluster: Cluster,
 }
 
 /// Filters that are globs, or regular expressions between slashes.
 #[derive(clap::Args, Debug)]
-#[command(next_help_heading = "Filters (a glob, or /a regular expression/; may be given again)")]
+#[command(next_help_heading = "Patterns, each a glob or /a regular expression/, which may be given again")]
 struct Patterns {
+    /// Not in these namespaces
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     exclude_namespace: Vec<Pattern>,
+    /// Only kinds with this name, plural, short name or PLURAL.GROUP
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     include_kind: Vec<Pattern>,
+    /// Not these kinds
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     exclude_kind: Vec<Pattern>,
-    /// `core` is the group without a name
+    /// Only these API groups; core is the one without a name
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     include_group: Vec<Pattern>,
+    /// Not these API groups
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     exclude_group: Vec<Pattern>,
+    /// Only objects with these names
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     include_name: Vec<Pattern>,
+    /// Not objects with these names
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     exclude_name: Vec<Pattern>,
 }
@@ -131,7 +127,7 @@ impl Args {
         };
         let patterns = &self.patterns;
         let options = Options {
-            namespaces: self.namespace.clone(),
+            namespaces: self.selection.namespace.clone(),
             exclude_namespaces: patterns.exclude_namespace.clone(),
             // There is nothing to be written, so the first word is a type as well.
             types: self
@@ -144,8 +140,8 @@ impl Args {
             kinds: filter(&patterns.include_kind, &patterns.exclude_kind),
             groups: filter(&patterns.include_group, &patterns.exclude_group),
             names: filter(&patterns.include_name, &patterns.exclude_name),
-            labels: self.selector.clone(),
-            fields: self.field_selector.clone(),
+            labels: self.selection.selector.clone(),
+            fields: self.selection.field_selector.clone(),
             owned_by: self.owned_by.clone(),
             logs: match self.logs {
                 Which::None => Logs::None,

@@ -22,7 +22,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         async {
             let (client, server) = connect::client(&args.cluster).await?;
             if args.print_rbac {
-                let manifests = gather::rbac(client, &options, &args.rbac_namespace, false).await?;
+                let manifests = gather::rbac(client, &options, &args.rbac_namespace).await?;
                 out::data(&yaml(&manifests)?)?;
                 return Ok(ExitCode::SUCCESS);
             }

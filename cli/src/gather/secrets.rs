@@ -1,9 +1,7 @@
 use crate::out;
 use anyhow::Context;
+use kubetape::scrub::SHORTEST;
 use std::path::Path;
-
-/// A shorter value would be found in places where it means something else.
-const SHORTEST: usize = 8;
 
 /// The values that are secret wherever they stand, with names for them: of environment variables, and of the
 /// lines of a file. Values that are blank or short are refused with a warning.
@@ -35,7 +33,11 @@ pub(super) fn read(variables: &[String], file: Option<&Path>) -> anyhow::Result<
 fn long_enough(value: &str, place: &str) -> bool {
     let enough = value.trim().len() >= SHORTEST;
     if !enough {
-        let what = if value.trim().is_empty() { "is blank" } else { "is shorter than 8 bytes" };
+        let what = if value.trim().is_empty() {
+            "is blank".to_owned()
+        } else {
+            format!("is shorter than {SHORTEST} bytes")
+        };
         out::talk(&format!(" warning  {place} {what} and is not looked for; give the whole secret"));
     }
     enough

@@ -1,8 +1,8 @@
 use super::{Args, Form, Output, jsonpath, printer};
-use crate::out;
+use crate::{out, select::Selection};
 use anyhow::{Context, bail};
 use kubetape::{
-    gather::{Capture, Id, Kind, Pattern},
+    gather::{Capture, Id, Kind},
     wire::{FieldSelector, LabelSelector},
 };
 use serde_json::{Value, json};
@@ -12,18 +12,8 @@ use std::process::ExitCode;
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Of a capture")]
 pub(super) struct Filters {
-    /// Only in this namespace
-    #[arg(short, long)]
-    namespace: Option<Pattern>,
-    /// In all namespaces; this is the default
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    all_namespaces: bool,
-    /// Only objects with these labels
-    #[arg(short = 'l', long)]
-    selector: Option<String>,
-    /// Only objects with these fields
-    #[arg(long)]
-    field_selector: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Print the labels as a last column
     #[arg(long)]
     show_labels: bool,
@@ -84,19 +74,29 @@ fn overview(capture: &Capture) -> String {
     if missing > 0 {
         text += &format!("\n{missing} missing, see manifest.json\n");
     }
-    capture.notes.iter().fold(text, |text, note| text + &format!("not read: {note}\n"))
+    for note in &capture.notes {
+        text += &format!("not read: {note}\n");
+    }
+    if let Some(first) = capture.passed_over.first() {
+        text += &format!(
+            "\n{} files hold no objects and were passed over, {first} among them\n",
+            capture.passed_over.len()
+        );
+    }
+    text
 }
 
 /// The objects that are meant, kind by kind.
 fn find<'a>(capture: &'a Capture, args: &'a Args) -> anyhow::Result<Vec<Found<'a>>> {
     let filters = &args.of_capture;
-    let labels = filters.selector.as_deref().map(LabelSelector::parse).transpose()?;
-    let fields = filters.field_selector.as_deref().map(FieldSelector::parse).transpose()?;
+    let selection = &filters.selection;
+    let labels = selection.selector.as_deref().map(LabelSelector::parse).transpose()?;
+    let fields = selection.field_selector.as_deref().map(FieldSelector::parse).transpose()?;
     let passes = |id: &Id, object: &Value, name: Option<&str>| {
-        let space = filters
-            .namespace
-            .as_ref()
-            .is_none_or(|pattern| id.namespace.is_empty() || pattern.matches(&id.namespace));
+        let spaces = &selection.namespace;
+        let space = spaces.is_empty()
+            || id.namespace.is_empty()
+            || spaces.iter().any(|pattern| pattern.matches(&id.namespace));
         space
             && name.is_none_or(|name| id.name == name)
             && labels.as_ref().is_none_or(|labels| labels.matches(object))
@@ -162,7 +162,7 @@ fn print(capture: &Capture, found: &[Found<'_>], args: &Args) -> anyhow::Result<
             let filters = &args.of_capture;
             let look = printer::Look {
                 wide: *form == Form::Wide,
-                namespaces: filters.namespace.is_none(),
+                namespaces: filters.selection.namespace.len() != 1,
                 labels: filters.show_labels,
                 headers: !filters.no_headers,
                 prefix: found.len() > 1,

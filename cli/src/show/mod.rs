@@ -26,13 +26,13 @@ pub(crate) struct Args {
     /// Of a capture: kinds or objects, deploy,po or web/web; none lists what it holds
     #[arg(value_name = "TYPE[/NAME]")]
     types: Vec<String>,
+    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE
+    #[arg(short, long, value_parser = output, default_value = "table")]
+    output: Output,
     #[command(flatten)]
     of_tape: tape::TapeFilters,
     #[command(flatten)]
     of_capture: capture::Filters,
-    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE
-    #[arg(short, long, value_parser = output, default_value = "table")]
-    output: Output,
 }
 
 /// Forms of output.
@@ -77,7 +77,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     capture::run(&args)
 }
 
-/// Whether a path is a tape rather than a capture.
+/// Whether a path is a tape rather than a capture; what is not there is neither, and called a tape.
 pub(crate) fn is_tape(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let manifests = [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending));

@@ -1,5 +1,6 @@
 use super::capture::Found;
 use kubetape::gather::{Capture, Id, Kind};
+use kubetape::wire::span;
 use serde_json::Value;
 
 /// The space after a column, and the least width with it, as kubectl's.
@@ -83,30 +84,8 @@ fn time_of(object: &Value, column: &str) -> Option<String> {
 fn age(time: &str, at: &str) -> String {
     let at = at.parse().unwrap_or_else(|_| kubetape::entropy::now());
     match time.parse::<jiff::Timestamp>() {
-        Ok(time) => human(at.duration_since(time).as_secs()),
+        Ok(time) => span(at.duration_since(time).as_secs()),
         Err(_) => "<unknown>".to_owned(),
-    }
-}
-
-/// Seconds in the words of kubectl: `5m10s`, `3h`, `2d4h`, `3y20d`.
-fn human(seconds: i64) -> String {
-    let two = |large: i64, unit, small: i64, part| match small {
-        0 => format!("{large}{unit}"),
-        small => format!("{large}{unit}{small}{part}"),
-    };
-    let (minutes, hours) = (seconds / 60, seconds / 3600);
-    match () {
-        () if seconds < -1 => "<invalid>".to_owned(),
-        () if seconds < 0 => "0s".to_owned(),
-        () if seconds < 120 => format!("{seconds}s"),
-        () if minutes < 10 => two(minutes, "m", seconds % 60, "s"),
-        () if minutes < 180 => format!("{minutes}m"),
-        () if hours < 8 => two(hours, "h", minutes % 60, "m"),
-        () if hours < 48 => format!("{hours}h"),
-        () if hours < 192 => two(hours / 24, "d", hours % 24, "h"),
-        () if hours < 24 * 365 * 2 => format!("{}d", hours / 24),
-        () if hours < 24 * 365 * 8 => two(hours / 24 / 365, "y", hours / 24 % 365, "d"),
-        () => format!("{}y", hours / 24 / 365),
     }
 }
 
@@ -142,30 +121,6 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ages_are_told_as_kubectl_tells_them() {
-        let day = 86_400;
-        let ages = [
-            (-5, "<invalid>"),
-            (0, "0s"),
-            (119, "119s"),
-            (120, "2m"),
-            (310, "5m10s"),
-            (3600, "60m"),
-            (10_800, "3h"),
-            (10_860, "3h1m"),
-            (9 * 3600, "9h"),
-            (2 * day, "2d"),
-            (2 * day + 4 * 3600, "2d4h"),
-            (9 * day, "9d"),
-            (800 * day, "2y70d"),
-            (9 * 365 * day, "9y"),
-        ];
-        for (seconds, expected) in ages {
-            assert_eq!(human(seconds), expected, "{seconds}");
-        }
-    }
 
     #[test]
     fn columns_are_as_wide_as_kubectl_makes_them() {

@@ -1,5 +1,5 @@
 use super::{
-    super::{Error, FORMAT_VERSION, Kind, Kinds, layout::group_folder, unescape},
+    super::{Error, FORMAT_VERSION, Kind, Kinds, unescape},
     document,
     source::{self, Entry},
 };
@@ -91,10 +91,12 @@ pub struct Capture {
     pub logs: Vec<LogFile>,
     /// `manifest.json`; null when there is none.
     pub manifest: Value,
-    /// When it was taken, in RFC 3339; empty when nobody says.
+    /// When it was taken, in RFC 3339; where nobody says, when its newest object was created; else empty.
     pub time: String,
     /// What could not be read, and why.
     pub notes: Vec<String>,
+    /// Files that hold no objects, by their names, and were not looked into.
+    pub passed_over: Vec<String>,
 }
 
 impl Capture {
@@ -105,12 +107,11 @@ impl Capture {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let mut reader = Reader::default();
-        let torn = source::walk(path, &mut |entry| reader.entry(entry))?;
+        let notes = source::walk(path, &mut |entry| reader.entry(entry))?;
+        let newest = reader.format;
         let mut capture = reader.done();
-        capture
-            .notes
-            .extend(torn.map(|why| format!("the file is torn: {why}; what stands before the tear was read")));
-        let format = capture.manifest["format"].as_u64().unwrap_or_default();
+        capture.notes.extend(notes);
+        let format = capture.manifest["format"].as_u64().unwrap_or_default().max(newest);
         if format > u64::from(FORMAT_VERSION) {
             return Err(Error::Newer { path: path.to_owned(), format });
         }
@@ -136,6 +137,8 @@ struct Reader {
     capture: Capture,
     kinds: Vec<Kind>,
     signs: Signs,
+    /// The format that the first file of a capture of ours names.
+    format: u64,
 }
 
 /// By what the writers of captures are known.
@@ -154,18 +157,22 @@ impl Reader {
         let name = path.rsplit('/').next().unwrap_or(&path);
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         match extension {
-            _ if is_ours_alone(&path) => {}
+            _ if path == "capture.json" => self.with(&mut entry, Self::mark),
+            _ if path.starts_with("openapi/") => {}
             "log" => self.log(path, entry.size),
             "txt" if name == "logs.txt" => self.log(path, entry.size),
             "jsonl" if path.starts_with("tables/") => self.with(&mut entry, Self::table),
             "yaml" | "yml" | "json" => self.with(&mut entry, Self::document),
-            "" | "html" | "timestamp" | "txt" | "gitignore" | "md" | "patch" | "ktape" => {
-                if extension == "patch" {
-                    self.capture.notes.push(format!("{path}: changes of crust-gather are not read"));
-                }
-            }
-            _ => self.capture.notes.push(format!("{path}: not read, it is no YAML, JSON or log")),
+            "patch" => self.capture.notes.push(format!("{path}: changes of crust-gather are not read")),
+            "ktape" | "gitignore" | "timestamp" => {}
+            _ => self.capture.passed_over.push(path),
         }
+    }
+
+    fn mark(&mut self, _: &str, bytes: &[u8]) -> Result<(), String> {
+        let mark: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        self.format = mark["format"].as_u64().unwrap_or_default();
+        Ok(())
     }
 
     fn sign(&mut self, path: &str) {
@@ -208,9 +215,9 @@ impl Reader {
     }
 
     fn document(&mut self, path: &str, bytes: &[u8]) -> Result<(), String> {
-        for object in document::objects(path, bytes)? {
-            self.object(path, object);
-        }
+        let (objects, wrong) = document::objects(path, bytes);
+        objects.into_iter().for_each(|object| self.object(path, object));
+        self.capture.notes.extend(wrong.into_iter().map(|why| format!("{path}: {why}")));
         Ok(())
     }
 
@@ -221,20 +228,29 @@ impl Reader {
             ("APIResourceList", _) => self.kinds.extend(Kind::from_legacy(&object)),
             ("APIVersions" | "APIGroupList" | "APIGroup", _) => {}
             ("", "manifest.json") => self.capture.manifest = object,
-            ("", "run.json") => self.capture.time = text("started").to_owned(),
+            ("", "run.json") => self.capture.time = text("finished").to_owned(),
             ("", _) if path.ends_with("version.json") || path.ends_with("version.yaml") => {}
             (kind, _) => {
                 let meta = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
                 let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group).to_owned();
                 let id =
                     Id { group, kind: kind.to_owned(), namespace: meta("namespace"), name: meta("name") };
-                if id.kind.is_empty() || id.name.is_empty() {
-                    self.capture.notes.push(format!("{path}: an object has no kind or no name"));
-                } else {
-                    self.capture.objects.insert(id, object);
-                }
+                self.keep(path, id, object);
             }
         }
+    }
+
+    fn keep(&mut self, path: &str, id: Id, object: Value) {
+        let note = if id.kind.is_empty() || id.name.is_empty() {
+            "an object has no kind or no name that is a text; names such as n, yes and 1 want quotes"
+                .to_owned()
+        } else if self.capture.objects.get(&id).is_some_and(|other| *other != object) {
+            format!("{id} is there twice and differs; the one that was read first is kept")
+        } else {
+            self.capture.objects.entry(id).or_insert(object);
+            return;
+        };
+        self.capture.notes.push(format!("{path}: {note}"));
     }
 
     fn done(self) -> Capture {
@@ -246,6 +262,11 @@ impl Reader {
             Signs { dump: true, .. } => Origin::ClusterInfoDump,
             _ => Origin::Manifests,
         };
+        if capture.time.is_empty() {
+            let created =
+                |object: &Value| object["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
+            capture.time = capture.objects.values().filter_map(created).max().unwrap_or_default();
+        }
         let asked = Kinds::new(self.kinds);
         let known = |id: &Id| asked.iter().any(|kind| kind.group == id.group && kind.kind == id.kind);
         let others =
@@ -253,11 +274,6 @@ impl Reader {
         capture.kinds = Kinds::new(asked.iter().cloned().chain(others));
         capture
     }
-}
-
-/// Documents beside the objects that need no reading.
-fn is_ours_alone(path: &str) -> bool {
-    path == "capture.json" || path.starts_with("openapi/")
 }
 
 /// A kind of which only objects are known; its plural is made as English makes it.
@@ -294,11 +310,6 @@ impl Capture {
     /// The cells that the server printed for an object.
     pub fn table(&self, kind: &Kind) -> Option<&Table> {
         self.tables.get(&kind.full_name()).filter(|table| !table.columns.is_empty())
-    }
-
-    /// A name of a group for people.
-    pub fn group_name(kind: &Kind) -> &str {
-        group_folder(&kind.group)
     }
 }
 

@@ -69,7 +69,35 @@ fn what_cannot_be_read_is_named_and_the_rest_is_read() {
     let capture = open(&[("a.yaml", POD), ("b.yaml", "kind: ["), ("c.yaml", "kind: Pod\n"), ("d.exe", "MZ")]);
     assert_eq!(names(&capture), ["pod ns/a"]);
     let named = |path: &str| capture.notes.iter().any(|note| note.starts_with(path));
-    assert!(named("b.yaml") && named("c.yaml") && named("d.exe"), "{:?}", capture.notes);
+    assert!(named("b.yaml") && named("c.yaml"), "{:?}", capture.notes);
+    assert_eq!(capture.passed_over, ["d.exe"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_second_versions_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = POD.replace("metadata:", "spec: {}\nmetadata:");
+    write(folder.path(), &[("a.yaml", POD), ("b.yaml", POD), ("c.yaml", &other)]);
+    std::os::unix::fs::symlink("/etc", folder.path().join("link")).unwrap();
+    let capture = Capture::open(folder.path()).unwrap();
+    assert_eq!(names(&capture), ["pod ns/a"]);
+    let named = |words: &str| capture.notes.iter().any(|note| note.contains(words));
+    assert!(named("c.yaml: pod ns/a is there twice") && named("link: not read"), "{:?}", capture.notes);
+    assert_eq!(capture.notes.len(), 2);
+}
+
+#[test]
+fn ages_count_from_the_capture_or_else_from_its_newest_object() {
+    let made = |name: &str, time: &str| {
+        format!("kind: A\nmetadata: {{name: {name}, creationTimestamp: \"{time}\"}}\n")
+    };
+    let files =
+        [("a.yaml", made("a", "2026-01-02T00:00:00Z")), ("b.yaml", made("b", "2026-01-01T00:00:00Z"))];
+    let mut files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    assert_eq!(open(&files).time, "2026-01-02T00:00:00Z");
+    files.push(("run.json", "{\"finished\":\"2026-02-01T00:00:00Z\"}"));
+    assert_eq!(open(&files).time, "2026-02-01T00:00:00Z");
 }
 
 #[test]
@@ -82,6 +110,11 @@ fn a_capture_without_its_end_is_partial() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &[("manifest.json", "{\"format\":2}")]);
     let error = Capture::open(folder.path()).unwrap_err().to_string();
+    fs::rename(folder.path().join("manifest.json"), folder.path().join("capture.json")).unwrap();
+    assert!(
+        matches!(Capture::open(folder.path()), Err(Error::Newer { format: 2, .. })),
+        "a partial one as well"
+    );
     assert!(error.contains("format 2") && error.contains("newer kubetape"), "{error}");
     let empty = tempfile::tempdir().unwrap();
     assert!(matches!(Capture::open(empty.path()), Err(Error::Nothing { .. })));
@@ -118,4 +151,29 @@ fn archives_are_read_as_far_as_they_are_whole() {
             drop(Capture::open(&torn));
         }
     }
+}
+
+#[cfg(feature = "archive")]
+#[test]
+fn a_name_without_end_is_no_way_to_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("bomb.tar.gz");
+    let packed =
+        flate2::write::GzEncoder::new(fs::File::create(&place).unwrap(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(packed);
+    let add = |tar: &mut tar::Builder<_>, kind: tar::EntryType, path: &str, content: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, path, content).unwrap();
+    };
+    let long = format!("namespaces/ns/{}.yaml", "a".repeat(300));
+    add(&mut tar, tar::EntryType::Regular, &long, POD.as_bytes());
+    add(&mut tar, tar::EntryType::Regular, "b.yaml", POD.replace("name: a", "name: b").as_bytes());
+    add(&mut tar, tar::EntryType::GNULongName, "x", &vec![b'a'; 8 << 20]);
+    add(&mut tar, tar::EntryType::Regular, "c.yaml", POD.replace("name: a", "name: c").as_bytes());
+    tar.into_inner().unwrap().finish().unwrap();
+    let capture = Capture::open(&place).unwrap();
+    assert_eq!(names(&capture), ["pod ns/a", "pod ns/b"]);
+    assert!(capture.notes[0].contains("a name is longer than"), "{:?}", capture.notes);
 }

@@ -1,5 +1,5 @@
 //! Where a capture is written: a directory or an archive, first beside its place, under a name that says that
-//! it is partial, and at the end renamed. In come paths and contents, out comes the capture or what came to be
+//! it is partial, and at the end renamed; an empty directory is filled where it stands. In come paths and contents, out comes the capture or what came to be
 //! of it. It never looks at what it writes, and never replaces what is no capture.
 
 #[cfg(feature = "archive")]
@@ -38,9 +38,11 @@ impl Sink {
     /// Begins a capture beside `destination`.
     pub(super) fn create(destination: &Path, force: bool) -> Result<Self, Error> {
         check(destination, force)?;
-        let free = |n: &u32| fs::symlink_metadata(partial_name(destination, *n)).is_err();
-        let number = (1..u32::MAX).find(free).expect("there are not so many files");
-        let partial = partial_name(destination, number);
+        let partial = match destination.is_dir() && is_empty(destination)? {
+            // It may be a mount, which cannot be renamed; without a manifest it is partial as well.
+            true => destination.to_owned(),
+            false => unused(destination),
+        };
         let fail = |source| Error::Write { path: partial.clone(), source };
         if let Some(folder) = partial.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(fail)?;
@@ -74,6 +76,9 @@ impl Sink {
     pub(super) fn finish(self) -> Result<(), Error> {
         let fail = |source| Error::Write { path: self.partial.clone(), source };
         self.to.close().map_err(fail)?;
+        if self.partial == self.destination {
+            return Ok(());
+        }
         replace(&self.partial, &self.destination).map_err(fail)
     }
 
@@ -82,14 +87,23 @@ impl Sink {
     }
 }
 
+fn is_empty(folder: &Path) -> Result<bool, Error> {
+    let entries = fs::read_dir(folder).map_err(|source| Error::Write { path: folder.to_owned(), source });
+    entries.map(|mut entries| entries.next().is_none())
+}
+
+/// A name for what is not whole yet that nothing has.
+fn unused(destination: &Path) -> PathBuf {
+    let free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
+    (1..=u32::MAX).map(|n| partial_name(destination, n)).find(free).expect("there are not so many files")
+}
+
 /// Only a capture may be replaced, and only if asked for.
 pub(super) fn check(destination: &Path, force: bool) -> Result<(), Error> {
     let path = destination.to_owned();
     let Ok(found) = fs::symlink_metadata(destination) else { return Ok(()) };
     if found.is_dir() {
-        let mut entries =
-            fs::read_dir(destination).map_err(|source| Error::Write { path: path.clone(), source })?;
-        if entries.next().is_none() {
+        if is_empty(destination)? {
             return Ok(());
         }
         let ours = ["capture.json", "manifest.json"].iter().any(|name| destination.join(name).is_file());

@@ -41,7 +41,12 @@ fn only_a_capture_is_replaced_and_only_with_force() {
     assert!(!place.join("namespaces").exists());
     let other = folder.path().join("other");
     fs::create_dir(&other).unwrap();
-    assert!(Sink::create(&other, false).is_ok(), "an empty directory may be filled");
+    let mut sink = Sink::create(&other, false).unwrap();
+    write(&mut sink);
+    sink.finish().unwrap();
+    assert!(other.join("capture.json").is_file(), "an empty directory is filled where it stands");
+    fs::remove_dir_all(&other).unwrap();
+    fs::create_dir(&other).unwrap();
     fs::write(other.join("thesis.txt"), "years of work").unwrap();
     assert!(matches!(Sink::create(&other, true), Err(Error::NotOurs { .. })));
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 fn ranges(state: &State, namespace: Option<&str>) -> Vec<Arc<Value>> {
-    let resource = Resource { group: String::new(), version: "v1".into(), plural: "limitranges".into() };
+    let resource = Resource::new("", "v1", "limitranges");
     let own = state.store.live(&resource).filter(|(key, _)| key.namespace.as_deref() == namespace);
     own.map(|(_, range)| range.clone()).collect()
 }

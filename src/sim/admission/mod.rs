@@ -13,6 +13,20 @@ use super::verbs::{Call, State};
 use crate::wire::Failure;
 use serde_json::{Value, json};
 
+/// The plugins, as kube-apiserver spells them.
+pub const PLUGINS: [&str; 10] = [
+    "DefaultIngressClass",
+    "DefaultStorageClass",
+    "DefaultTolerationSeconds",
+    "LimitRanger",
+    "NamespaceLifecycle",
+    "Priority",
+    "ResourceQuota",
+    "ServiceAccount",
+    "StorageObjectInUseProtection",
+    "TaintNodesByCondition",
+];
+
 /// Looks at an object that is created, and fills it in.
 ///
 /// # Errors
@@ -87,35 +101,11 @@ pub fn validate_create(state: &mut State, call: &Call<'_>, object: &Value) -> Re
     Ok(())
 }
 
-/// Looks at an object that is changed, and fills it in.
-///
-/// # Errors
-/// 403 of a plugin.
-pub fn update(state: &mut State, call: &Call<'_>, old: &Value, object: &mut Value) -> Result<(), Failure> {
-    let _ = (state, call, old, object);
-    Ok(())
-}
-
-/// Looks at an object that is changed, once it is whole.
-///
-/// # Errors
-/// 403 of a plugin.
-pub fn validate_update(
-    state: &mut State,
-    call: &Call<'_>,
-    old: &Value,
-    object: &Value,
-) -> Result<(), Failure> {
-    let _ = (state, call, old, object);
-    Ok(())
-}
-
 /// Looks at an object that is deleted.
 ///
 /// # Errors
 /// 403 of a plugin.
-pub fn delete(state: &State, call: &Call<'_>, name: &str, old: &Value) -> Result<(), Failure> {
-    let _ = old;
+pub fn delete(state: &State, call: &Call<'_>, name: &str) -> Result<(), Failure> {
     if state.admits("NamespaceLifecycle") {
         namespaces::delete(call, name)?;
     }

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Charges a new object to the quotas of its namespace, or refuses it.
 pub(super) fn charge(state: &mut State, call: &Call<'_>, object: &Value) -> Result<(), Failure> {
-    let resource = Resource { group: String::new(), version: "v1".into(), plural: "resourcequotas".into() };
+    let resource = Resource::new("", "v1", "resourcequotas");
     let own: Vec<(ObjectKey, Arc<Value>)> = state
         .store
         .live(&resource)

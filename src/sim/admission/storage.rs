@@ -26,7 +26,7 @@ pub(super) fn default_class(
     if !object["spec"].is_object() || !object["spec"][field].is_null() {
         return;
     }
-    let resource = Resource { group: group.into(), version: "v1".into(), plural: plural.into() };
+    let resource = Resource::new(group, "v1", plural);
     let marked = |class: &Value| class["metadata"]["annotations"][annotation] == "true";
     let newest = state
         .store

@@ -278,6 +278,12 @@ mod tests {
             let (group, plural) = name.split_once('/').unwrap();
             assert!(registry.all().any(|kind| kind.is(group, plural)), "{name}");
             assert!(!defaults.is_empty());
+            let paths: Vec<_> = defaults.keys().collect();
+            for (at, parent) in paths.iter().enumerate() {
+                let below = [format!("{parent}."), format!("{parent}[")];
+                let early = paths[..at].iter().find(|path| below.iter().any(|below| path.starts_with(below)));
+                assert_eq!(early, None, "{name}: {parent} comes after what is in it");
+            }
         }
     }
 

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use std::cmp::Ordering;
 
 /// An amount such as `1500m` or `1Gi`, in thousandths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq)]
 pub struct Quantity {
     milli: i128,
     suffix: Suffix,
@@ -45,7 +45,7 @@ impl Quantity {
             (scaled(mantissa, power + 3 - scale)?, Suffix::Decimal)
         } else {
             let power: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
-            (scaled(mantissa, power + 3 - scale)?, Suffix::Exponent)
+            (scaled(mantissa, power.saturating_add(3).saturating_sub(scale))?, Suffix::Exponent)
         };
         Some(Self { milli: if negative { -value } else { value }, suffix: kind })
     }
@@ -87,6 +87,13 @@ impl Quantity {
     }
 }
 
+/// Amounts are equal however they are written.
+impl PartialEq for Quantity {
+    fn eq(&self, other: &Self) -> bool {
+        self.milli == other.milli
+    }
+}
+
 impl PartialOrd for Quantity {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -102,7 +109,11 @@ impl Ord for Quantity {
 /// A number times a power of ten, rounded away from nothing.
 fn scaled(number: i128, power: i32) -> Option<i128> {
     let factor = 10i128.checked_pow(power.unsigned_abs())?;
-    if power >= 0 { number.checked_mul(factor) } else { Some((number + factor - 1).div_euclid(factor)) }
+    if power >= 0 {
+        number.checked_mul(factor)
+    } else {
+        Some(number / factor + i128::from(number % factor != 0))
+    }
 }
 
 /// Thousandths, with the greatest third power of ten that leaves a whole number.
@@ -204,5 +215,24 @@ mod tests {
             assert_eq!(Quantity::parse(bad), None, "{bad}");
         }
         assert!(Quantity::parse("1Gi") > Quantity::parse("1G"));
+        assert_eq!(Quantity::parse("1Gi"), Quantity::parse("1073741824"));
+    }
+
+    #[test]
+    fn absurd_amounts_are_none_or_something_but_no_panic() {
+        for text in ["1e2147483647", "1e-2147483648", "170141183460469231731687303715884105727n", "9E99"] {
+            let _ = Quantity::parse(text);
+        }
+    }
+
+    #[test]
+    fn limits_and_requests_are_compared_by_what_they_are() {
+        let spec = |request: &str| {
+            let limits = json!({"cpu": "1", "memory": "1Gi"});
+            let requests = json!({"cpu": "1000m", "memory": request});
+            json!({"containers": [{"resources": {"limits": limits, "requests": requests}}]})
+        };
+        assert_eq!(qos(&spec("1073741824")), "Guaranteed");
+        assert_eq!(qos(&spec("1G")), "Burstable");
     }
 }

@@ -16,7 +16,7 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 fn sets() -> Resource {
-    Resource { group: "apps".into(), version: "v1".into(), plural: "replicasets".into() }
+    Resource::new("apps", "v1", "replicasets")
 }
 
 /// Takes the next step of a deployment: its replica set, their sizes, its status.
@@ -43,7 +43,7 @@ pub(super) fn look(state: &mut State, news: &News) {
 /// A replica set changed: its deployment looks again.
 pub(super) fn child(state: &mut State, news: &News) {
     let Some((name, _)) = controller_of(&news.object, "Deployment") else { return };
-    let kind = Resource { group: "apps".into(), version: "v1".into(), plural: "deployments".into() };
+    let kind = Resource::new("apps", "v1", "deployments");
     let key = ObjectKey::new(&kind, news.key.namespace.as_deref(), &name);
     if let Some(object) = current(state, &key) {
         look(state, &News { key, object, removed: false });
@@ -74,8 +74,8 @@ fn share(value: &Value, replicas: i64, up: bool) -> i64 {
     let percent =
         value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<i64>().ok());
     match percent {
-        Some(percent) if up => (replicas * percent + 99) / 100,
-        Some(percent) => replicas * percent / 100,
+        Some(percent) if up => replicas.saturating_mul(percent).saturating_add(99) / 100,
+        Some(percent) => replicas.saturating_mul(percent) / 100,
         None => number(value),
     }
 }

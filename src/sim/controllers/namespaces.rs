@@ -50,7 +50,7 @@ pub(super) fn look(state: &mut State, news: &News) {
 /// Something went: its namespace may have waited for that.
 pub(super) fn child(state: &mut State, news: &News) {
     let Some(namespace) = &news.key.namespace else { return };
-    let namespaces = Resource { group: String::new(), version: "v1".into(), plural: "namespaces".into() };
+    let namespaces = Resource::new("", "v1", "namespaces");
     let key = ObjectKey::new(&namespaces, None, namespace);
     let Some(object) = super::current(state, &key) else { return };
     if object["metadata"].get("deletionTimestamp").is_some() {

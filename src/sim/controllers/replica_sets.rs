@@ -10,10 +10,12 @@ use http::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// A set gets no more pods, so that an absurd number does not end the server.
+const MOST: usize = 1000;
 const MANAGER: &str = "kube-controller-manager";
 
 fn pods() -> Resource {
-    Resource { group: String::new(), version: "v1".into(), plural: "pods".into() }
+    Resource::new("", "v1", "pods")
 }
 
 /// Makes and deletes pods until there are as many as are wanted, and tells it.
@@ -26,7 +28,7 @@ pub(super) fn look(state: &mut State, news: &News) {
     let alive: Vec<_> =
         own.iter().filter(|(_, pod)| pod["metadata"].get("deletionTimestamp").is_none()).collect();
     let wanted = usize::try_from(set["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
-    for _ in alive.len()..wanted {
+    for _ in alive.len()..wanted.min(MOST) {
         make(state, &news.key, set);
     }
     let mut spare: Vec<_> = alive.iter().map(|(key, pod)| (is_ready(pod), key.clone())).collect();
@@ -43,7 +45,7 @@ pub(super) fn look(state: &mut State, news: &News) {
 /// A pod changed: its set looks again.
 pub(super) fn child(state: &mut State, news: &News) {
     let Some((name, _)) = controller_of(&news.object, "ReplicaSet") else { return };
-    let sets = Resource { group: "apps".into(), version: "v1".into(), plural: "replicasets".into() };
+    let sets = Resource::new("apps", "v1", "replicasets");
     let key = ObjectKey::new(&sets, news.key.namespace.as_deref(), &name);
     if let Some(object) = current(state, &key) {
         look(state, &News { key, object, removed: false });

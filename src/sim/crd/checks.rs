@@ -174,12 +174,10 @@ fn columns(place: &str, columns: &Value) -> Vec<FieldError> {
         if text(&column["name"]).is_empty() {
             errors.push(FieldError::required(field("name"), ""));
         }
-        let kind = text(&column["type"]);
+        let (kind, why) = (text(&column["type"]), "must be one of boolean,date,integer,number,string");
         if kind.is_empty() {
-            let why = "must be one of boolean,date,integer,number,string";
             errors.push(FieldError::required(field("type"), why));
         } else if !["boolean", "date", "integer", "number", "string"].contains(&kind) {
-            let why = "must be one of boolean,date,integer,number,string";
             errors.push(FieldError::invalid(field("type"), &json!(kind), why));
         }
         let path = text(&column["jsonPath"]);

@@ -17,7 +17,7 @@ dump, modules, out = map(pathlib.Path, args)
 
 KEEP = ['type', 'format', 'default', 'enum', 'required', 'oneOf', 'properties', 'items', 'additionalProperties',
         'x-kubernetes-list-type', 'x-kubernetes-list-map-keys', 'x-kubernetes-map-type',
-        'x-kubernetes-patch-strategy', 'x-kubernetes-patch-merge-key', 'x-kubernetes-unions']
+        'x-kubernetes-patch-strategy', 'x-kubernetes-patch-merge-key']
 REF = '#/components/schemas/'
 SKIP = ('WatchEvent', 'APIResource', 'APIResourceList', 'Patch')
 
@@ -158,8 +158,6 @@ def lean(schema, owner=None):
                     inner['go'] = go_name(package, of)
         elif key in ('items', 'additionalProperties') and isinstance(value, dict):
             value = lean(value)
-        elif key == 'x-kubernetes-unions':
-            continue
         result[key] = value
     return result
 

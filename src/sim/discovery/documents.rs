@@ -1,7 +1,5 @@
 use super::{Kind, Registry};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha512};
-use std::fmt::Write;
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
@@ -181,10 +179,7 @@ fn aggregated(registry: &Registry, core: bool) -> Document {
         "items": items.collect::<Vec<_>>(),
     });
     let text = format!("{text}\n");
-    let tag = Sha512::digest(&text).iter().fold(String::new(), |mut tag, byte| {
-        let _ = write!(tag, "{byte:02X}");
-        tag
-    });
+    let tag = super::openapi::digest(&text);
     Document { content_type: AGGREGATED, text, tag: Some(format!("\"{tag}\"")) }
 }
 

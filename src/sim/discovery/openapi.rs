@@ -35,7 +35,8 @@ pub fn openapi(registry: &Registry, path: &str, hash: Option<&str>) -> Option<Op
     Some(OpenApi::Document(Document { content_type: "application/json", text, tag }))
 }
 
-fn digest(text: &str) -> String {
+/// What tells a document from others, as an ETag has it.
+pub(super) fn digest(text: &str) -> String {
     Sha512::digest(text).iter().fold(String::new(), |mut tag, byte| {
         let _ = write!(tag, "{byte:02X}");
         tag

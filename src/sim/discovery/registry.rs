@@ -179,11 +179,9 @@ struct Table {
 impl Row {
     fn into_kind(self, table: &Table) -> Kind {
         let name = format!("{}/{}", self.group, self.plural);
-        let resource = Resource { group: self.group, version: self.version, plural: self.plural };
+        let resource = Resource::new(self.group, self.version, self.plural);
         let storage = match table.stored_as.get(&name).and_then(|other| other.split_once('/')) {
-            Some((group, plural)) => {
-                Resource { group: group.into(), version: "v1".into(), plural: plural.into() }
-            }
+            Some((group, plural)) => Resource::new(group, "v1", plural),
             None => resource.clone(),
         };
         let path = format!("{}/{}/{}", resource.group, resource.version, resource.plural);

@@ -187,8 +187,9 @@ fn without_managers(object: &Value) -> (Value, Value) {
 }
 
 fn with_managers(mut object: Value, managers: &Managers) -> Value {
-    if !managers.0.is_empty() && object.is_object() {
-        object["metadata"]["managedFields"] = Value::Array(managers.encode());
+    let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
+    if let Some(metadata) = metadata.filter(|_| !managers.0.is_empty()) {
+        metadata.insert("managedFields".to_owned(), Value::Array(managers.encode()));
     }
     object
 }

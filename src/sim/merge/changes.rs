@@ -1,7 +1,7 @@
 use super::{
     fieldset::FieldSet,
     path::Element,
-    typed::{Shape, grouped, indexed, items, members, same, shape},
+    typed::{Shape, grouped, indexed, is_empty, items, members, same, shape},
 };
 use crate::sim::schema::{ListType, Schema};
 use serde_json::{Map, Value};
@@ -109,14 +109,5 @@ impl Changes {
             }
             path.pop();
         }
-    }
-}
-
-fn is_empty(value: Option<&Value>) -> bool {
-    match value {
-        None | Some(Value::Null) => true,
-        Some(Value::Object(members)) => members.is_empty(),
-        Some(Value::Array(items)) => items.is_empty(),
-        _ => false,
     }
 }

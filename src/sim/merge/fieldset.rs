@@ -1,4 +1,4 @@
-use super::path::Element;
+use super::path::{Element, literal};
 use crate::sim::schema::{ListType, Schema};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -187,7 +187,7 @@ pub(super) fn element_of(item: &Value, schema: &Schema, list: &ListType) -> Resu
             Value::Null => {
                 Err("associative list without keys has an element that's an explicit null".to_owned())
             }
-            _ => Ok(Element::Value(literal_of(item))),
+            _ => Ok(Element::Value(literal(item))),
         };
     };
     let Value::Object(members) = item else {
@@ -199,7 +199,7 @@ pub(super) fn element_of(item: &Value, schema: &Schema, list: &ListType) -> Resu
     let default = |key: &String| schema.item().and_then(|item| item.field(key)?.default.as_ref());
     let pairs = keys.iter().filter_map(|key| {
         let value = members.get(key).or_else(|| default(key))?;
-        Some((key.clone(), literal_of(value)))
+        Some((key.clone(), literal(value)))
     });
     let key: BTreeMap<_, _> = pairs.collect();
     if key.is_empty() {
@@ -211,10 +211,6 @@ pub(super) fn element_of(item: &Value, schema: &Schema, list: &ListType) -> Resu
         ));
     }
     Ok(Element::Key(key))
-}
-
-fn literal_of(value: &Value) -> String {
-    super::path::literal(value)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::Error;
+use crate::sim::schema::go_kind;
 use serde_json::{Map, Value};
 
 /// Operations that one patch may have.
@@ -43,18 +44,6 @@ fn operations(patch: &Value) -> Result<Vec<&Map<String, Value>>, Error> {
     list.iter().map(|value| value.as_object().map_or_else(|| operation(value), Ok)).collect()
 }
 
-/// What Go's decoder calls a JSON value.
-pub(super) fn go_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
 /// One operation; `None` when it does not fit.
 fn apply(mut document: Value, operation: &Map<String, Value>, budget: &mut usize) -> Option<Value> {
     let text = |key| operation.get(key).and_then(Value::as_str);
@@ -69,7 +58,6 @@ fn apply(mut document: Value, operation: &Map<String, Value>, budget: &mut usize
         ("test", _) => drop((read(&mut document, path)? == value()).then_some(())?),
         ("move", _) => {
             let from = text("from")?;
-            read(&mut document, from)?;
             let moved = remove(&mut document, from)?;
             add(&mut document, path, moved)?;
         }

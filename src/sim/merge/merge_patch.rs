@@ -1,4 +1,5 @@
-use super::{Error, json_patch::go_kind};
+use super::Error;
+use crate::sim::schema::go_kind;
 use serde_json::{Map, Value};
 
 /// `document` with a JSON Merge Patch (RFC 7386) applied: null takes a member away, objects merge, everything

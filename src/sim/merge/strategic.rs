@@ -1,5 +1,5 @@
-use super::{Error, go_print::go_print, json_patch::go_kind, order};
-use crate::sim::schema::{Schema, Strategy};
+use super::{Error, go_print::go_print, order, typed::go_type};
+use crate::sim::schema::{Schema, Strategy, go_kind};
 use serde_json::{Map, Value};
 
 type Object = Map<String, Value>;
@@ -123,19 +123,10 @@ fn list_schema<'a>(schema: Option<&'a Schema>, field: &str) -> Result<&'a Schema
 }
 
 fn list_of(value: Value) -> Result<Vec<Value>, Error> {
-    let kind = match &value {
-        Value::Array(_) => "",
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float64",
-        Value::Number(_) => "int64",
-        Value::String(_) => "string",
-        Value::Object(_) => "map[string]interface {}",
-    };
-    let Value::Array(list) = value else {
-        return Err(unforeseen(format!("expected a []interface {{}}, but received a {kind}")));
-    };
-    Ok(list)
+    match value {
+        Value::Array(list) => Ok(list),
+        other => Err(unforeseen(format!("expected a []interface {{}}, but received a {}", go_type(&other)))),
+    }
 }
 
 fn delete_primitives(original: &mut Object, field: &str, change: Value) -> Result<(), Error> {

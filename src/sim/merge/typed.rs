@@ -5,7 +5,7 @@ use super::{
 };
 use crate::sim::schema::{Kind, ListType, Schema};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a value is to server-side apply. Without a schema, objects are granular and lists are not.
 pub(super) enum Shape<'a> {
@@ -143,7 +143,8 @@ fn go_syntax_of(value: &Value) -> String {
     format!("&value.valueUnstructured{{Value:{}}}", go_syntax(value))
 }
 
-fn go_type(value: &Value) -> &'static str {
+/// Go's word for the type that a decoded value has.
+pub(super) fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "<nil>",
         Value::Bool(_) => "bool",
@@ -174,7 +175,7 @@ fn check_members(members: &Map<String, Value>, schema: &Schema, path: &mut Strin
 }
 
 fn check_items(items: &[Value], schema: &Schema, path: &mut String, found: &mut Vec<String>) {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for (at, item) in items.iter().enumerate() {
         let element = match schema.list_type().filter(|_| !schema.is_atomic()) {
             None => Element::Index(i64::try_from(at).unwrap_or(i64::MAX)),
@@ -186,14 +187,23 @@ fn check_items(items: &[Value], schema: &Schema, path: &mut String, found: &mut 
                 }
             },
         };
-        if seen.contains(&element) {
+        if !seen.insert(element.clone()) {
             found.push(format!("{path}: duplicate entries for key {element}"));
         }
         let length = path.len();
         path.push_str(&element.to_string());
         check(item, schema.item(), path, found);
         path.truncate(length);
-        seen.push(element);
+    }
+}
+
+/// Whether there is nothing in a value, or no value.
+pub(super) fn is_empty(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => true,
+        Some(Value::Object(members)) => members.is_empty(),
+        Some(Value::Array(items)) => items.is_empty(),
+        _ => false,
     }
 }
 

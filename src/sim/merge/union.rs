@@ -1,6 +1,6 @@
 use super::{
     path::Element,
-    typed::{Shape, grouped, indexed, items, members, shape},
+    typed::{Shape, grouped, indexed, is_empty, items, members, shape},
 };
 use crate::sim::schema::{ListType, Schema};
 use serde_json::{Map, Value};
@@ -8,15 +8,9 @@ use serde_json::{Map, Value};
 /// The live value with an applied one merged into it: the applied one wins where both say something, maps and
 /// lists are united where the schema says so.
 pub(super) fn united(live: &Value, applied: &Value, schema: Option<&Schema>) -> Value {
-    let empty = |value: &Value| match value {
-        Value::Null => true,
-        Value::Object(members) => members.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    };
     match shape(schema, [Some(live), Some(applied)]) {
         Shape::Leaf => applied.clone(),
-        _ if empty(live) && empty(applied) => applied.clone(),
+        _ if is_empty(Some(live)) && is_empty(Some(applied)) => applied.clone(),
         Shape::Map => Value::Object(united_members(live, applied, schema)),
         Shape::List(schema, list) => Value::Array(united_items(live, applied, schema, list)),
     }

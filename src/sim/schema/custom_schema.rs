@@ -267,7 +267,8 @@ fn rule_errors(
     if let Some(reason) = rule.reason.as_deref().filter(|reason| !REASONS.contains(reason)) {
         errors.push(FieldError::unsupported(format!("{at}.reason"), &json!(reason), &REASONS));
     }
-    if let Some(error) = undefined_field(schema, &rule.rule).or_else(|| compiled.error()) {
+    let root = at.contains("openAPIV3Schema.x-kubernetes-validations[");
+    if let Some(error) = undefined_field(schema, &rule.rule, root).or_else(|| compiled.error()) {
         errors.push(invalid_as(at_rule, &as_go(text), &format!("compilation failed: {error}")));
         return;
     }
@@ -326,7 +327,8 @@ fn leads_somewhere(schema: &Value, path: &str) -> bool {
 }
 
 /// The first field of `self` that a rule reads and the schema does not have, as the compiler says it.
-fn undefined_field(schema: &Value, rule: &str) -> Option<String> {
+/// `root` is the schema of a whole object, which has its metadata whether the schema says so or not.
+fn undefined_field(schema: &Value, rule: &str, root: bool) -> Option<String> {
     let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     for (start, _) in rule.match_indices("self.") {
         if rule[..start]
@@ -342,6 +344,11 @@ fn undefined_field(schema: &Value, rule: &str) -> Option<String> {
             let name = &rest[..rest.find(|letter| !word(letter)).unwrap_or(rest.len())];
             let after = rest[name.len()..].chars().next();
             if name.is_empty() || after == Some('(') || name.starts_with("__") || name.contains("__") {
+                break;
+            }
+            let whole =
+                (root && std::ptr::eq(here, schema)) || here["x-kubernetes-embedded-resource"] == true;
+            if whole && ["metadata", "kind", "apiVersion"].contains(&name) {
                 break;
             }
             let Some(field) = here["properties"].get(name) else {

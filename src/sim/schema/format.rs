@@ -1,7 +1,7 @@
 use base64::Engine as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Whether a text has a format; formats that the server does not know fit everything.
+/// Whether a text has a format; formats that are not checked here fit everything.
 pub(super) fn fits(format: &str, text: &str) -> bool {
     match format {
         "date-time" | "datetime" => date_time(text),

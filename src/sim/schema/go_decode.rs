@@ -20,7 +20,7 @@ impl Schema {
         }
         if self.is_int_or_string() {
             let other = shape.name == Some("IntOrString") && !value.is_string() && !value.is_number();
-            return other.then(|| place.error(kind_of(value), "int32"));
+            return other.then(|| place.error(go_kind(value), "int32"));
         }
         match (self.kind()?, value) {
             (Kind::Object, Value::Object(members)) => {
@@ -55,7 +55,7 @@ impl Schema {
                 };
                 (!fits).then(|| place.error(&format!("number {number}"), &self.go_type(place)))
             }
-            (_, other) => Some(place.error(kind_of(other), &self.go_type(place))),
+            (_, other) => Some(place.error(go_kind(other), &self.go_type(place))),
         }
     }
 
@@ -137,7 +137,8 @@ impl Place<'_> {
     }
 }
 
-fn kind_of(value: &Value) -> &'static str {
+/// What Go's decoder calls a JSON value.
+pub fn go_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -188,7 +189,11 @@ fn time_error(text: &str, micro: bool) -> Option<String> {
         (false, count) => at += count + 1,
     }
     let zone = &text[at..];
-    let offset = zone.len() == 6 && zone.starts_with(['+', '-']) && digits(at + 1, 2) && digits(at + 4, 2);
+    let offset = zone.len() == 6
+        && zone.starts_with(['+', '-'])
+        && digits(at + 1, 2)
+        && digits(at + 4, 2)
+        && zone.as_bytes()[3] == b':';
     if zone != "Z" && !offset {
         return fail(at, "Z07:00");
     }

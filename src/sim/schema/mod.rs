@@ -21,4 +21,5 @@ pub use cel::Compiled;
 pub use checks::{Checks, Rule};
 pub use custom_schema::{schema_errors, unknown_formats};
 pub use definitions::Definitions;
+pub use go_decode::go_kind;
 pub use model::{Kind, ListType, Schema, Strategy, Zero};

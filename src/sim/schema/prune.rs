@@ -2,7 +2,8 @@ use super::{Kind, Schema};
 use serde_json::Value;
 
 impl Schema {
-    /// Takes away what the type does not know, and says what that was: `spec.a[0].b`.
+    /// Takes away what the type does not know, and says what that was: `spec.a[0].b`. Whole numbers lose their
+    /// fraction: `2.0` becomes `2`.
     pub fn prune(&self, object: &mut Value) -> Vec<String> {
         let mut unknown = Vec::new();
         self.prune_below(object, "", &mut unknown);
@@ -77,8 +78,7 @@ impl Schema {
                 let shape = self.shape();
                 for (key, field) in &shape.properties {
                     let Some(default) = &field.default else { continue };
-                    let missing = members.get(key).is_none_or(|value| value.is_null() && !field.nullable);
-                    if missing {
+                    if !members.contains_key(key) {
                         members.insert(key.clone(), default.clone());
                     }
                 }

@@ -115,7 +115,7 @@ impl Store {
         self.compacted = self.revision;
         self.compactions += 1;
         for (group, plural) in self.topics.keys() {
-            let resource = Resource { group: group.clone(), version: String::new(), plural: plural.clone() };
+            let resource = Resource::new(group.clone(), "", plural.clone());
             self.history.compact(&resource, self.revision);
         }
         for topic in self.topics.values() {
@@ -147,7 +147,7 @@ mod tests {
     use crate::wire::{EventType, FieldSelector, LabelSelector};
 
     fn scope() -> Scope {
-        let resource = Resource { group: String::new(), version: "v1".into(), plural: "configmaps".into() };
+        let resource = Resource::new("", "v1", "configmaps");
         let (labels, fields) = (LabelSelector::default(), FieldSelector::default());
         Scope { resource, namespace: None, labels, fields }
     }

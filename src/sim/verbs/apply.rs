@@ -3,6 +3,7 @@ use crate::{
     sim::{
         merge,
         refusal::{bad_request, conflict, not_found, not_simulated},
+        schema::go_kind,
     },
     wire::Failure,
 };
@@ -65,6 +66,12 @@ fn config(call: &Call<'_>) -> Result<Value, Failure> {
     }
     if config["metadata"].get("managedFields").is_some() {
         return Err(bad_request("metadata.managedFields must be nil"));
+    }
+    if !matches!(config["metadata"], Value::Null | Value::Object(_)) {
+        let kind = go_kind(&config["metadata"]);
+        let why =
+            format!("json: cannot unmarshal {kind} into Go struct field .metadata of type v1.ObjectMeta");
+        return Err(bad_request(format!("error decoding YAML: {why}")));
     }
     let name = config["metadata"].get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     if name.is_empty() {

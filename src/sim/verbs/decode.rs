@@ -1,12 +1,12 @@
 use super::Call;
 use crate::{
-    sim::refusal::{FieldError, bad_request, invalid, invalid_as},
+    sim::{
+        refusal::{FieldError, bad_request, invalid, invalid_as},
+        schema::go_kind,
+    },
     wire::Failure,
 };
 use serde_json::{Map, Value, json};
-
-/// The largest body that is read.
-pub const LARGEST: usize = 3 * 1024 * 1024;
 
 const KNOWN: &str = "the body of the request was in an unknown format - accepted media types include: \
     application/json, application/yaml, application/vnd.kubernetes.protobuf";
@@ -33,6 +33,26 @@ pub fn value(call: &Call<'_>) -> Result<Value, Failure> {
             .map_err(|error| bad_request(format!("error converting YAML to JSON: yaml: {error}"))),
         Some(_) => Err(Failure::new(415, "UnsupportedMediaType", KNOWN)),
     }
+}
+
+/// The same for a body that is no whole object of its kind: options, a Scale, a Binding, a TokenRequest. It is an
+/// object, and so are the parts that are read of it.
+///
+/// # Errors
+/// 400 for what is none, and those of [`value`].
+pub fn part(call: &Call<'_>) -> Result<Value, Failure> {
+    let body = value(call)?;
+    let refuse = |value: &Value, into: &str| {
+        Err(bad_request(format!("json: cannot unmarshal {} into Go {into}", go_kind(value))))
+    };
+    let Some(fields) = body.as_object() else { return refuse(&body, "value") };
+    for field in ["metadata", "spec", "target", "preconditions", "deleteOptions"] {
+        match fields.get(field) {
+            None | Some(Value::Null | Value::Object(_)) => {}
+            Some(other) => return refuse(other, &format!("struct field .{field}")),
+        }
+    }
+    Ok(body)
 }
 
 fn parse_json(call: &Call<'_>) -> Result<Value, Failure> {
@@ -84,7 +104,7 @@ fn check_type(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
              json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
              Kind string \"json:\\\"kind,omitempty\\\"\" }} ({})",
             call.kind.kind,
-            type_name(object),
+            go_kind(object),
             excerpt(call.body)
         );
         return Err(bad_request(message));
@@ -125,18 +145,6 @@ fn check_type(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Go's word for the type of a value.
-pub fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
 const METADATA: [(&str, &str); 14] = [
     ("name", "string"),
     ("generateName", "string"),
@@ -169,7 +177,7 @@ fn clean_metadata(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
         );
         bad_request(format!(
             "{whole}json: cannot unmarshal {} into Go struct field ObjectMeta{place}{field} of type {wanted}",
-            type_name(value)
+            go_kind(value)
         ))
     };
     let Some(fields) = metadata.as_object_mut() else { return Err(wrong("", metadata, "v1.ObjectMeta")) };
@@ -177,7 +185,7 @@ fn clean_metadata(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
     fields.remove("selfLink");
     drop_empty(fields);
     for (field, wanted) in METADATA {
-        if let Some(value) = fields.get(field).filter(|value| type_name(value) != wanted) {
+        if let Some(value) = fields.get(field).filter(|value| go_kind(value) != wanted) {
             let wanted = match wanted {
                 "object" => "map[string]string",
                 "array" => "[]string",

@@ -39,7 +39,7 @@ pub fn options(call: &Call<'_>) -> Result<DeleteOptions, Failure> {
     if call.body.is_empty() {
         return DeleteOptions::read(&call.info.query, None);
     }
-    let body = decode::value(call)?;
+    let body = decode::part(call)?;
     let kind = body.get("kind").and_then(Value::as_str).unwrap_or("DeleteOptions");
     if kind != "DeleteOptions" {
         let version = body.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
@@ -81,7 +81,7 @@ pub fn remove(
     let key = call.key_of(name);
     let current = state.store.get(&key).map(|current| current.object.clone());
     let old = current.ok_or_else(|| not_found(&call.kind, name))?;
-    admission::delete(state, call, name, &old)?;
+    admission::delete(state, call, name)?;
     preconditions(call, name, options, &old)?;
     let dry = options.dry_run || call.dry_run;
     let marked = marked(state, call, options, &old);

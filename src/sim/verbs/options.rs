@@ -1,6 +1,9 @@
 use super::call::Strictness;
 use crate::{
-    sim::refusal::{FieldError, bad_request, invalid_options},
+    sim::{
+        refusal::{FieldError, bad_request, invalid_options},
+        schema::go_kind,
+    },
     wire::{Failure, Query},
 };
 use http::{HeaderMap, header};
@@ -135,6 +138,28 @@ impl DeleteOptions {
             bad_request(format!("json: cannot unmarshal {what} into Go struct field DeleteOptions.{field}"))
         };
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        let fields = [
+            (
+                "propagationPolicy",
+                &body["propagationPolicy"],
+                Value::is_string as fn(&Value) -> bool,
+                "string",
+            ),
+            ("orphanDependents", &body["orphanDependents"], Value::is_boolean, "bool"),
+            ("preconditions.uid", &body["preconditions"]["uid"], Value::is_string, "string"),
+            (
+                "preconditions.resourceVersion",
+                &body["preconditions"]["resourceVersion"],
+                Value::is_string,
+                "string",
+            ),
+            ("dryRun", &body["dryRun"], |value| texts(value), "[]string"),
+        ];
+        if let Some((field, value, _, of)) =
+            fields.iter().find(|(_, value, fits, _)| !value.is_null() && !fits(value))
+        {
+            return Err(wrong(&format!("{field} of type {of}"), go_kind(value)));
+        }
         let grace = match &body["gracePeriodSeconds"] {
             Value::Null => None,
             value => Some(value.as_i64().ok_or_else(|| {
@@ -166,6 +191,10 @@ impl DeleteOptions {
         };
         Ok((options, query.all("dryRun").filter(|value| !value.is_empty()).map(str::to_owned).collect()))
     }
+}
+
+fn texts(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| list.iter().all(Value::is_string))
 }
 
 /// An integer of a query.

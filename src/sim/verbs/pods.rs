@@ -1,6 +1,6 @@
 use super::{Call, Reply, State, decode, delete, options::DeleteOptions};
 use crate::{
-    sim::refusal::{bad_request, not_found},
+    sim::refusal::{bad_request, missing, not_found},
     wire::{Failure, ObjectKey, Resource},
 };
 use serde_json::{Value, json};
@@ -14,11 +14,7 @@ fn success() -> Reply {
 
 fn pod(state: &State, call: &Call<'_>, name: &str) -> Result<Arc<Value>, Failure> {
     let current = state.core("pods", call.namespace(), name).cloned();
-    let missing = || {
-        let details = json!({"name": name, "kind": "pods"});
-        Failure { details, ..Failure::new(404, "NotFound", format!("pods {name:?} not found")) }
-    };
-    current.ok_or_else(missing)
+    current.ok_or_else(|| missing("pods", name))
 }
 
 /// Binds a pod to a node.
@@ -26,7 +22,7 @@ fn pod(state: &State, call: &Call<'_>, name: &str) -> Result<Arc<Value>, Failure
 /// # Errors
 /// 404 for a missing pod, 409 for one that cannot be bound.
 pub fn bind(state: &mut State, call: &Call<'_>, name: Option<&str>) -> Result<Reply, Failure> {
-    let binding = decode::value(call)?;
+    let binding = decode::part(call)?;
     let own = binding["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let name = name.unwrap_or(&own);
     let pod = pod(state, call, name)?;
@@ -44,8 +40,10 @@ pub fn bind(state: &mut State, call: &Call<'_>, name: Option<&str>) -> Result<Re
     if pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
         return refuse(format!("pod {name} has non-empty .spec.schedulingGates"));
     }
+    let node = binding["target"]["name"].as_str().filter(|node| !node.is_empty());
+    let node = node.ok_or_else(|| bad_request("the target of a binding must name a node"))?;
     let mut bound = (*pod).clone();
-    bound["spec"]["nodeName"] = binding["target"]["name"].clone();
+    bound["spec"]["nodeName"] = json!(node);
     for field in ["annotations", "labels"] {
         for (key, value) in binding["metadata"][field].as_object().into_iter().flatten() {
             bound["metadata"][field][key] = value.clone();
@@ -64,7 +62,7 @@ pub fn bind(state: &mut State, call: &Call<'_>, name: Option<&str>) -> Result<Re
 }
 
 fn pod_key(call: &Call<'_>, name: &str) -> ObjectKey {
-    let pods = Resource { group: String::new(), version: "v1".into(), plural: "pods".into() };
+    let pods = Resource::new("", "v1", "pods");
     ObjectKey::new(&pods, call.namespace(), name)
 }
 
@@ -86,7 +84,7 @@ pub fn set_condition(object: &mut Value, condition: Value) {
 /// # Errors
 /// 429 when it does not, 404 and 400 for what is no pod.
 pub fn evict(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
-    let eviction = decode::value(call)?;
+    let eviction = decode::part(call)?;
     let name = eviction["metadata"].get("name").and_then(Value::as_str).unwrap_or(call.name());
     if name != call.name() {
         return Err(bad_request("name in URL does not match name in Eviction object"));
@@ -106,8 +104,7 @@ pub fn evict(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
 
 /// Takes one disruption from the budget of a pod.
 fn budget(state: &mut State, call: &Call<'_>, pod: &Value, options: &DeleteOptions) -> Result<(), Failure> {
-    let resource =
-        Resource { group: "policy".into(), version: "v1".into(), plural: "poddisruptionbudgets".into() };
+    let resource = Resource::new("policy", "v1", "poddisruptionbudgets");
     let own = |budget: &Value| {
         budget["metadata"]["namespace"].as_str() == call.namespace()
             && super::select::matches(&budget["spec"]["selector"], &pod["metadata"]["labels"])
@@ -160,7 +157,7 @@ fn budget(state: &mut State, call: &Call<'_>, pod: &Value, options: &DeleteOptio
         );
         return refuse(why, None);
     }
-    if !options.dry_run {
+    if !(options.dry_run || call.dry_run) {
         disrupt(state, key, budget, pod);
     }
     Ok(())
@@ -212,8 +209,7 @@ fn on_a_node(state: &State, node: &str) -> Result<(), Failure> {
     if state.core("nodes", None, node).is_some() {
         return Ok(());
     }
-    let details = json!({"name": node, "kind": "pods"});
-    Err(Failure { details, ..Failure::new(404, "NotFound", format!("pods {node:?} not found")) })
+    Err(missing("pods", node))
 }
 
 /// The container that a request is about.
@@ -249,8 +245,12 @@ pub fn proxy(state: &State, call: &Call<'_>) -> Result<Reply, Failure> {
     if !call.kind.is_core("services") {
         return Err(crate::sim::refusal::not_simulated("a proxy to pods and nodes"));
     }
-    if state.core("endpoints", call.namespace(), name).is_none() {
+    let Some(endpoints) = state.core("endpoints", call.namespace(), name) else {
         return Err(not_found(&call.kind, name));
+    };
+    let filled = |subset: &Value| subset["addresses"].as_array().is_some_and(|list| !list.is_empty());
+    if endpoints["subsets"].as_array().into_iter().flatten().any(filled) {
+        return Err(crate::sim::refusal::not_simulated("a proxy to a service"));
     }
     let message = format!("no endpoints available for service {name:?}");
     Err(Failure::new(503, "ServiceUnavailable", message))

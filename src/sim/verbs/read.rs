@@ -26,7 +26,7 @@ pub fn get(state: &State, call: &Call<'_>) -> Result<Reply, Failure> {
     Ok(Reply::Object(200, super::convert::shown(&call.kind, &current.object)))
 }
 
-fn unparsable(rv: &str) -> String {
+pub(super) fn unparsable(rv: &str) -> String {
     format!("resourceVersion: Invalid value: {rv:?}: strconv.ParseUint: parsing {rv:?}: invalid syntax")
 }
 

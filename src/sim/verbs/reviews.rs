@@ -1,6 +1,6 @@
 use super::{Call, Reply, State, decode};
 use crate::{
-    sim::refusal::{FieldError, invalid_as, not_found},
+    sim::refusal::{FieldError, invalid_as, missing, not_found, not_simulated},
     wire::Failure,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -28,6 +28,10 @@ fn answered(call: &Call<'_>) -> Result<Reply, Failure> {
             "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
             "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
         }),
+        // Tokens that were made here look so; whether they are good is not known.
+        "TokenReview" if text_of(&object["spec"]["token"]).split('.').count() == 3 => {
+            return Err(not_simulated("a TokenReview of a service account's token"));
+        }
         "TokenReview" => {
             let error = "[invalid bearer token, token lookup failed]";
             json!({"user": {}, "error": error})
@@ -37,12 +41,16 @@ fn answered(call: &Call<'_>) -> Result<Reply, Failure> {
     Ok(Reply::Object(201, Arc::new(object)))
 }
 
+fn text_of(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
 /// A token for a service account.
 ///
 /// # Errors
 /// 404 for a missing account or pod, 422 for a lifetime that is out of range.
 pub fn token(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
-    let mut request = decode::value(call)?;
+    let mut request = decode::part(call)?;
     let account = state.core("serviceaccounts", call.namespace(), call.name()).cloned();
     let account = account.ok_or_else(|| not_found(&call.kind, call.name()))?;
     let seconds = request["spec"].get("expirationSeconds").and_then(Value::as_i64).unwrap_or(3600);
@@ -60,11 +68,7 @@ pub fn token(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     if bound["kind"] == "Pod" {
         let name = bound["name"].as_str().unwrap_or_default();
         if state.core("pods", call.namespace(), name).is_none() {
-            let details = json!({"name": name, "kind": "pods"});
-            return Err(Failure {
-                details,
-                ..Failure::new(404, "NotFound", format!("pods {name:?} not found"))
-            });
+            return Err(missing("pods", name));
         }
     }
     let now = state.clock.now().as_second();

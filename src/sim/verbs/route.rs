@@ -288,10 +288,6 @@ pub(super) fn verb(state: &mut State, call: &mut Call<'_>) -> Result<Reply, Fail
             return Err(bad_request(format!("Name parameter invalid: {name:?}: {why}")));
         }
     }
-    if call.body.len() > super::decode::LARGEST {
-        let message = format!("Request entity too large: limit is {}", super::decode::LARGEST);
-        return Err(Failure::new(413, "RequestEntityTooLarge", message));
-    }
     let options = match call.info.verb {
         Verb::Create => Some("CreateOptions"),
         Verb::Update => Some("UpdateOptions"),

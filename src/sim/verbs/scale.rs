@@ -3,6 +3,7 @@ use crate::{
     sim::{
         discovery::Kind,
         refusal::{FieldError, bad_request, invalid_as, not_found},
+        schema::go_kind,
     },
     wire::{Failure, Verb},
 };
@@ -19,7 +20,7 @@ pub fn scale(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     let before = of(&call.kind, &parent)?;
     let wanted = match call.info.verb {
         Verb::Get => return Ok(Reply::Object(200, Arc::new(before))),
-        Verb::Update => decode::value(call)?,
+        Verb::Update => decode::part(call)?,
         Verb::Patch => patch::patched(call, patch::format(call)?, &before)?,
         _ => return Err(crate::sim::refusal::not_simulated("applying a Scale")),
     };
@@ -56,7 +57,15 @@ fn check(call: &Call<'_>, parent: &Value, wanted: &Value) -> Result<(), Failure>
         let details = json!({"name": call.name(), "group": call.kind.resource.group, "kind": format!("{}/scale", call.kind.resource.plural)});
         return Err(Failure { details, ..Failure::new(409, "Conflict", message) });
     }
-    let replicas = wanted["spec"].get("replicas").and_then(Value::as_i64).unwrap_or(0);
+    let asked = wanted["spec"].get("replicas").unwrap_or(&Value::Null);
+    let fits = asked.is_null() || asked.as_i64().is_some_and(|number| i32::try_from(number).is_ok());
+    if !fits {
+        let what =
+            asked.as_i64().map_or_else(|| go_kind(asked).to_owned(), |number| format!("number {number}"));
+        let field = "struct field ScaleSpec.spec.replicas of type int32";
+        return Err(bad_request(format!("json: cannot unmarshal {what} into Go {field}")));
+    }
+    let replicas = asked.as_i64().unwrap_or(0);
     if replicas < 0 && call.kind.custom.is_none() {
         let why = "must be greater than or equal to 0";
         let error = FieldError::invalid("spec.replicas", &json!(replicas), why);

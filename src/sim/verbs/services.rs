@@ -67,7 +67,7 @@ pub fn allocate(state: &mut State, call: &Call<'_>, service: &mut Value) -> Resu
 
 /// The addresses and ports of all other services.
 fn taken(state: &State, own: &Value) -> (BTreeSet<String>, BTreeSet<i64>) {
-    let resource = Resource { group: String::new(), version: "v1".into(), plural: "services".into() };
+    let resource = Resource::new("", "v1", "services");
     let (mut addresses, mut ports) = (BTreeSet::new(), BTreeSet::new());
     for (_, service) in state.store.live(&resource).filter(|(_, service)| service["metadata"]["uid"] != *own)
     {

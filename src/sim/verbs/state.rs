@@ -103,7 +103,7 @@ impl State {
         namespace: Option<&str>,
         name: &str,
     ) -> Option<&Arc<Value>> {
-        let resource = Resource { group: group.into(), version: String::new(), plural: plural.into() };
+        let resource = Resource::new(group, "", plural);
         self.store.get(&ObjectKey::new(&resource, namespace, name)).map(|current| &current.object)
     }
 

@@ -7,10 +7,7 @@ use super::{
     typed::Origin,
 };
 use crate::{
-    sim::{
-        admission,
-        refusal::{FieldError, bad_request, conflict, invalid, invalid_as, modified, not_found},
-    },
+    sim::refusal::{FieldError, bad_request, conflict, invalid, invalid_as, modified, not_found},
     wire::Failure,
 };
 use serde_json::{Value, json};
@@ -92,13 +89,12 @@ pub fn tracked(
     object: Value,
 ) -> Result<Reply, Failure> {
     let old_shown = shown(&call.kind, old);
-    let object = settle(state, call, &old_shown, object)?;
+    let object = settle(call, &old_shown, object)?;
     store(state, call, old, object)
 }
 
 /// Checks a changed object and makes it what the server would keep.
-fn settle(state: &mut State, call: &Call<'_>, old: &Value, mut object: Value) -> Result<Value, Failure> {
-    admission::update(state, call, old, &mut object)?;
+fn settle(call: &Call<'_>, old: &Value, mut object: Value) -> Result<Value, Failure> {
     names::dedup_owners(&mut object);
     version_fits(call, old, &object)?;
     let asked = object["metadata"].clone();
@@ -127,7 +123,6 @@ fn settle(state: &mut State, call: &Call<'_>, old: &Value, mut object: Value) ->
     if !errors.is_empty() {
         return Err(invalid(&call.kind, call.name(), &errors));
     }
-    admission::validate_update(state, call, old, &object)?;
     Ok(object)
 }
 

@@ -86,7 +86,8 @@ pub fn watch(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
         compactions: state.store.compactions(),
         now: state.clock.now(),
         topic,
-        timeout: Duration::from_secs(seconds),
+        // No stream lives longer than a day, whatever is asked for.
+        timeout: Duration::from_secs(seconds.min(86_400)),
     };
     match start {
         Ok(Start::After(rv)) => watch.after = rv,
@@ -104,12 +105,7 @@ fn start(state: &State, call: &Call<'_>) -> Result<Result<Start, Failure>, Failu
     let initial = query.get("sendInitialEvents").map(|_| query.is_true("sendInitialEvents"));
     let number = match rv {
         "" => 0,
-        rv => rv.parse::<u64>().map_err(|_| {
-            let message = format!(
-                "resourceVersion: Invalid value: {rv:?}: strconv.ParseUint: parsing {rv:?}: invalid syntax"
-            );
-            Failure::new(500, "", message)
-        })?,
+        rv => rv.parse::<u64>().map_err(|_| Failure::new(500, "", super::read::unparsable(rv)))?,
     };
     let errors = watch_errors(how, initial, number == 0 && !text("continue").is_empty());
     if !errors.is_empty() {

@@ -1,7 +1,7 @@
 use super::{DROPPED, Recorder, tee};
 use crate::{
     tape::{Answer, Event, Payload, Sent},
-    wire::{Body, Request, RequestInfo, Response, Verb, collect},
+    wire::{Body, Request, RequestInfo, Response, Verb, causes, collect},
 };
 use bytes::Bytes;
 use futures::FutureExt;
@@ -172,20 +172,6 @@ fn kept(headers: &HeaderMap) -> BTreeMap<String, String> {
         (!is_json).then(|| (name.to_string(), value))
     };
     headers.iter().filter_map(text).collect()
-}
-
-/// An error with its causes, on one line.
-pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text += &format!(": {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-use super::{DROPPED, Recorder, layer::causes};
+use super::{DROPPED, Recorder};
 use crate::{
     tape::Event,
-    wire::{Frame, LineSplitter},
+    wire::{Frame, LineSplitter, causes},
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};

@@ -8,14 +8,24 @@ const KEY: &str = "a valid config key must consist of alphanumeric characters, '
 /// The most that the values of a config map or a secret may weigh.
 const HEAVIEST: usize = 1024 * 1024;
 
-fn keys(object: &Value, field: &str, errors: &mut Vec<FieldError>) -> usize {
+/// How many bytes a text is, and how many it stands for as base64.
+fn plain(text: &str) -> usize {
+    text.len()
+}
+
+fn decoded(text: &str) -> usize {
+    text.trim_end_matches('=').len() * 3 / 4
+}
+
+/// Looks at the keys of a field, and gives the weight of its values.
+fn keys(object: &Value, field: &str, weight: fn(&str) -> usize, errors: &mut Vec<FieldError>) -> usize {
     let mut size = 0;
     for (key, value) in object[field].as_object().into_iter().flatten() {
         let good = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         if !good {
             errors.push(FieldError::invalid(format!("{field}[{key}]"), &json!(key), KEY));
         }
-        size += value.as_str().map_or(0, str::len);
+        size += value.as_str().map_or(0, weight);
     }
     size
 }
@@ -23,7 +33,7 @@ fn keys(object: &Value, field: &str, errors: &mut Vec<FieldError>) -> usize {
 /// What is wrong with a config map.
 pub(super) fn config_map(object: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    let size = keys(object, "data", &mut errors) + keys(object, "binaryData", &mut errors);
+    let size = keys(object, "data", plain, &mut errors) + keys(object, "binaryData", decoded, &mut errors);
     if size > HEAVIEST {
         errors.push(FieldError::too_long("[]", HEAVIEST));
     }
@@ -33,8 +43,7 @@ pub(super) fn config_map(object: &Value) -> Vec<FieldError> {
 /// What is wrong with a secret.
 pub(super) fn secret(object: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    // Base64 makes four letters of three bytes.
-    if keys(object, "data", &mut errors) / 4 * 3 > HEAVIEST {
+    if keys(object, "data", decoded, &mut errors) > HEAVIEST {
         errors.push(FieldError::too_long("data", HEAVIEST));
     }
     let needed: &[&str] = match text(object, "type") {

@@ -112,15 +112,10 @@ fn pod(object: &Value, old: &Value) -> Vec<FieldError> {
             spec.as_object_mut().map(|spec| spec.remove(field));
         }
         for list in ["containers", "initContainers"] {
-            for container in spec[list].as_array_mut().into_iter().flatten() {
+            for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
                 for field in ["image", "resources"] {
                     container.as_object_mut().map(|container| container.remove(field));
                 }
-            }
-        }
-        for list in ["containers", "initContainers"] {
-            if spec[list].is_null() {
-                spec.as_object_mut().map(|spec| spec.remove(list));
             }
         }
         spec

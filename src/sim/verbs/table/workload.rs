@@ -1,7 +1,8 @@
 use super::{
-    age::{age, span},
+    age::age,
     cell::{at, text},
 };
+use crate::wire::span;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
