@@ -1,7 +1,9 @@
 use super::super::{Error, Format};
+#[cfg(feature = "archive")]
+use std::io;
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::Read,
     path::Path,
 };
 
