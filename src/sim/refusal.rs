@@ -158,6 +158,14 @@ pub fn not_simulated(what: &str) -> Failure {
     Failure::new(501, "NotImplemented", message)
 }
 
+/// 501 for what this build cannot do without a feature of the crate.
+pub fn needs_feature(what: &str, feature: &str) -> Failure {
+    let message = format!(
+        "{what} is not simulated without the feature {feature:?}; add it: cargo add --dev kubetape --features {feature}"
+    );
+    Failure::new(501, "NotImplemented", message)
+}
+
 fn about(kind: &Kind, name: &str, code: u16, reason: &str, message: String) -> Failure {
     let mut details = json!({ "kind": kind.resource.plural });
     for (key, value) in [("name", name), ("group", &kind.resource.group)] {

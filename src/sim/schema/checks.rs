@@ -101,6 +101,7 @@ pub struct Rule {
 
 impl Rule {
     /// The rules of a list, as a schema spells them.
+    #[cfg(feature = "cel")]
     pub(super) fn parse(list: &Value) -> Vec<Self> {
         let text = |rule: &Value, key: &str| rule[key].as_str().map(str::to_owned);
         let rule = |rule: &Value| Self {

@@ -3,6 +3,7 @@
 //! In come schemas and objects; out come objects with defaults and without what their type does not know, and
 //! errors with the server's texts. Plain functions: this room stores nothing and knows no request.
 
+#[cfg_attr(not(feature = "cel"), path = "without_cel.rs")]
 mod cel;
 mod checks;
 mod custom_schema;
@@ -19,7 +20,7 @@ mod zero;
 
 pub use cel::Compiled;
 pub use checks::{Checks, Rule};
-pub use custom_schema::{schema_errors, unknown_formats};
+pub use custom_schema::{needs_cel, schema_errors, unknown_formats};
 pub use definitions::Definitions;
 pub use go_decode::go_kind;
 pub use model::{Kind, ListType, Schema, Strategy, Zero};

@@ -4,8 +4,8 @@ use crate::{
         builtin, crd,
         discovery::Kind,
         merge::go_print,
-        refusal::{FieldError, bad_request, invalid_as},
-        schema::{Schema, unknown_formats},
+        refusal::{FieldError, bad_request, invalid_as, needs_feature},
+        schema::{Schema, needs_cel, unknown_formats},
     },
     wire::Failure,
 };
@@ -92,8 +92,11 @@ fn complete(call: &Call<'_>, schema: &Schema, mut object: Value, origin: Origin)
     if kind.is("apiextensions.k8s.io", "customresourcedefinitions") {
         crd::complete(&mut object);
         let versions = object["spec"]["versions"].as_array().into_iter().flatten();
-        let formats = versions.flat_map(|version| unknown_formats(&version["schema"]["openAPIV3Schema"]));
-        formats.for_each(|text| call.warn(&text));
+        let schemas: Vec<_> = versions.map(|version| &version["schema"]["openAPIV3Schema"]).collect();
+        if schemas.iter().any(|schema| needs_cel(schema)) {
+            return Err(needs_feature("a schema with x-kubernetes-validations", "cel"));
+        }
+        schemas.into_iter().flat_map(unknown_formats).for_each(|text| call.warn(&text));
     }
     if builtin::canonical_quantities(&mut object).is_err() {
         let why =
