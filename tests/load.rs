@@ -1,8 +1,8 @@
 //! A capture as the beginning of a test: `World::load`, on its tape and on a cluster.
 
 use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{ConfigMap, Secret},
+    apps::v1::{Deployment, ReplicaSet},
+    core::v1::{ConfigMap, Pod, Secret, Service},
 };
 use kube::ResourceExt;
 use kubetape::World;
@@ -23,6 +23,9 @@ async fn a_capture_is_loaded_whole(world: World) {
     let owners = owned.owner_references();
     assert_eq!(owners[0].uid, echo.uid().unwrap_or_default(), "references follow the new uids");
     assert!(owned.status.is_some_and(|status| status.ready_replicas.is_some()), "status is restored");
+
+    let all = world.objects().kinds::<(echo::Echo, Deployment, ReplicaSet, Pod, Service, Secret)>();
+    kubetape::assert_cluster_snapshot!(all.collect().await, capture = CAPTURE);
 
     let secret = world.api::<Secret>().get("db").await.expect("the Secret was loaded");
     let password = secret.data.and_then(|data| data.get("password").cloned()).map(|value| value.0);

@@ -17,7 +17,9 @@ async fn what_an_echo_becomes(world: World) {
     world.settle().await;
 
     let children = world.objects().kinds::<(Deployment, ReplicaSet, Pod)>().owned_by(&echo);
-    kubetape::assert_cluster_snapshot!(children.collect().await);
+    let children = children.collect().await;
+    kubetape::assert_cluster_snapshot!(children);
+    kubetape::assert_cluster_snapshot!(children, capture = "fixtures/captures/operators");
     kubetape::assert_cluster_snapshot!("the_echo_itself", world.objects().of::<echo::Echo>().collect().await);
     kubetape::assert_trace_snapshot!(world.trace(), @r"
     echo  patch  echoes.example.com hello  200

@@ -14,24 +14,37 @@ use kube::{
     core::ApiResource,
 };
 use serde_json::{Value, json};
-use std::{any::TypeId, collections::BTreeSet, fmt, future::Future, panic::Location};
+use std::{
+    any::TypeId,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    future::Future,
+    panic::Location,
+};
 
 /// Chooses the objects of a scenario for a snapshot; begin with [`World::objects`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is listed before `.collect().await`"]
 pub struct ObjectsOf {
     world: World,
-    kinds: Vec<Kind>,
-    labels: Option<String>,
-    namespace: Option<String>,
-    owners: BTreeSet<String>,
-    redacted: Vec<Path>,
+    chosen: Chosen,
+}
+
+/// Which objects, and what of them is left out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chosen {
+    pub(super) kinds: Vec<Kind>,
+    pub(super) labels: Option<String>,
+    pub(super) namespace: Option<String>,
+    /// Names by uids.
+    pub(super) owners: BTreeMap<String, String>,
+    pub(super) redacted: Vec<Path>,
 }
 
 #[derive(Clone, Debug)]
-struct Kind {
-    types: ApiResource,
-    cluster: bool,
+pub(super) struct Kind {
+    pub(super) types: ApiResource,
+    pub(super) cluster: bool,
 }
 
 impl Kind {
@@ -66,21 +79,33 @@ impl Kind {
 /// `metadata.managedFields`, `status.collisionCount`, `status.hostIP`, `status.hostIPs` and the annotations by which the Deployment controller counts
 /// (`deployment.kubernetes.io/revision` and its like) are left out; so are the ConfigMaps that every namespace has.
 /// Conditions are ordered by type. For more, there is [`ObjectsOf::redact`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Objects(Vec<Value>);
+#[derive(Clone)]
+pub struct Objects {
+    /// As a snapshot shows them.
+    settled: Vec<Value>,
+    /// As the server gave them.
+    pub(super) listed: Vec<Value>,
+    pub(super) chosen: Chosen,
+    pub(super) namespace: String,
+}
+
+impl PartialEq for Objects {
+    fn eq(&self, other: &Self) -> bool {
+        self.settled == other.settled
+    }
+}
+
+impl fmt::Debug for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Objects").field(&self.settled).finish()
+    }
+}
 
 impl World {
     /// Chooses objects for `assert_cluster_snapshot!`. Without a kind it means the built-in workloads, Services,
     /// ConfigMaps and PersistentVolumeClaims.
     pub fn objects(&self) -> ObjectsOf {
-        ObjectsOf {
-            world: self.clone(),
-            kinds: Vec::new(),
-            labels: None,
-            namespace: None,
-            owners: BTreeSet::new(),
-            redacted: Vec::new(),
-        }
+        ObjectsOf { world: self.clone(), chosen: Chosen::default() }
     }
 }
 
@@ -91,7 +116,7 @@ impl ObjectsOf {
         K: Resource<DynamicType = ()>,
         K::Scope: 'static,
     {
-        self.kinds.push(Kind::of::<K>());
+        self.chosen.kinds.push(Kind::of::<K>());
         self
     }
 
@@ -102,13 +127,13 @@ impl ObjectsOf {
 
     /// Only objects that this label selector matches, such as `app=web`.
     pub fn labels(mut self, selector: &str) -> Self {
-        self.labels = Some(selector.to_owned());
+        self.chosen.labels = Some(selector.to_owned());
         self
     }
 
     /// Looks in this namespace; in [`World::namespace`] unless said otherwise.
     pub fn namespace(mut self, namespace: &str) -> Self {
-        self.namespace = Some(namespace.to_owned());
+        self.chosen.namespace = Some(namespace.to_owned());
         self
     }
 
@@ -119,14 +144,15 @@ impl ObjectsOf {
     #[track_caller]
     pub fn owned_by<K: Resource>(mut self, object: &K) -> Self {
         let uid = object.meta().uid.clone();
-        self.owners.insert(uid.expect("the owner of objects is one that the server gave, with a uid"));
+        let uid = uid.expect("the owner of objects is one that the server gave, with a uid");
+        self.chosen.owners.insert(uid, object.meta().name.clone().unwrap_or_default());
         self
     }
 
     /// Puts `$redacted` in the place of the values at `path`: `status.conditions[].message`,
     /// `metadata.annotations[example.com/hash]`.
     pub fn redact(mut self, path: &str) -> Self {
-        self.redacted.push(Path::parse(path));
+        self.chosen.redacted.push(Path::parse(path));
         self
     }
 
@@ -135,37 +161,43 @@ impl ObjectsOf {
     /// # Panics
     /// When the server refuses a list.
     #[track_caller]
-    pub fn collect(self) -> impl Future<Output = Objects> + Send {
+    pub fn collect(mut self) -> impl Future<Output = Objects> + Send {
         let at = Location::caller();
         async move {
             self.world.at(at, "objects()".into());
-            let kinds = if self.kinds.is_empty() { workloads() } else { self.kinds.clone() };
-            let mut objects = Vec::new();
-            for kind in &kinds {
-                objects.extend(self.list(kind).await);
+            if self.chosen.kinds.is_empty() {
+                self.chosen.kinds = workloads();
             }
-            if !self.owners.is_empty() {
-                objects = owned(objects, self.owners.clone());
+            let mut listed = Vec::new();
+            for kind in &self.chosen.kinds {
+                listed.extend(self.list(kind).await);
             }
-            Objects(settled(objects, self.world.namespace(), &self.redacted))
+            if !self.chosen.owners.is_empty() {
+                listed = owned(listed, self.chosen.owners.keys().cloned().collect());
+            }
+            let namespace = self.world.namespace().to_owned();
+            let settled = settled(listed.clone(), &namespace, &self.chosen.redacted);
+            Objects { settled, listed, chosen: self.chosen, namespace }
         }
     }
 
     async fn list(&self, kind: &Kind) -> Vec<Value> {
         let client = self.world.client();
-        let namespace = self.namespace.as_deref().unwrap_or(self.world.namespace());
+        let namespace = self.chosen.namespace.as_deref().unwrap_or(self.world.namespace());
         let api: Api<DynamicObject> = match kind.cluster {
             true => Api::all_with(client, &kind.types),
             false => Api::namespaced_with(client, namespace, &kind.types),
         };
-        let params = ListParams { label_selector: self.labels.clone(), ..ListParams::default() };
+        let params = ListParams { label_selector: self.chosen.labels.clone(), ..ListParams::default() };
         let list = self.world.done(api.list(&params).await);
-        let everywhere = |object: &DynamicObject| {
-            kind.types.kind == "ConfigMap" && object.name_any() == "kube-root-ca.crt"
-        };
-        let objects = list.items.into_iter().filter(|object| !everywhere(object));
-        objects.map(|object| typed(&object, &kind.types)).collect()
+        let objects = list.items.iter().filter(|object| !is_everywhere(&kind.types.kind, &object.name_any()));
+        objects.map(|object| typed(object, &kind.types)).collect()
     }
+}
+
+/// Whether it is an object that every namespace has.
+pub(super) fn is_everywhere(kind: &str, name: &str) -> bool {
+    kind == "ConfigMap" && name == "kube-root-ca.crt"
 }
 
 /// Items of a list do not say what they are.
@@ -192,7 +224,7 @@ fn workloads() -> Vec<Kind> {
 }
 
 /// The objects that one of `owners` owns, or an object that it owns.
-fn owned(objects: Vec<Value>, mut owners: BTreeSet<String>) -> Vec<Value> {
+pub(super) fn owned(objects: Vec<Value>, mut owners: BTreeSet<String>) -> Vec<Value> {
     let (mut found, mut rest) = (Vec::new(), objects);
     loop {
         let (mine, others): (Vec<Value>, Vec<Value>) = rest.into_iter().partition(|o| is_owned(o, &owners));
@@ -214,18 +246,18 @@ fn is_owned(object: &Value, owners: &BTreeSet<String>) -> bool {
 impl Objects {
     /// The objects, with symbols for what varies.
     pub fn values(&self) -> &[Value] {
-        &self.0
+        &self.settled
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.settled.is_empty()
     }
 }
 
 impl fmt::Display for Objects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, object) in self.0.iter().enumerate() {
+        for (index, object) in self.settled.iter().enumerate() {
             let yaml = serde_saphyr::to_string(object).map_err(|_| fmt::Error)?;
             let line = if index == 0 { "" } else { "---\n" };
             write!(f, "{line}{}", yaml.trim_start_matches("---\n"))?;
