@@ -111,6 +111,11 @@ impl Api {
         Self { client, silence, retries: Arc::default() }
     }
 
+    /// The same, but the server may say nothing for so much longer.
+    pub(super) fn patient(&self, longer: Duration) -> Self {
+        Self { silence: self.silence + longer, ..self.clone() }
+    }
+
     /// How often anything was tried again.
     pub(super) fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)

@@ -10,6 +10,7 @@ use super::{
     options::Wanted,
     related::Key,
     sink::Sink,
+    watch::Lookout,
 };
 use crate::scrub::{Scrub, Scrubber};
 use bytes::Bytes;
@@ -37,6 +38,8 @@ pub(super) struct Collector<'a> {
     pub(super) scrubber: Scrubber,
     /// The resourceVersion of each list.
     pub(super) versions: BTreeMap<String, String>,
+    /// What is to be watched afterwards.
+    pub(super) lookout: Lookout,
     /// Logs that the pods should have.
     logs: Vec<Log>,
     /// The custom kinds of which there is something, as the names of their definitions.
@@ -47,7 +50,8 @@ impl<'a> Collector<'a> {
     pub(super) fn new(api: Api, options: &'a Options, sink: &'a mut Sink, progress: &'a Progress) -> Self {
         let (scrubber, versions) = (Scrubber::new(), BTreeMap::new());
         let (logs, custom) = (Vec::new(), BTreeSet::new());
-        Self { api, options, sink, progress, scrubber, versions, logs, custom }
+        let lookout = Lookout::new(options);
+        Self { api, options, sink, progress, scrubber, versions, lookout, logs, custom }
     }
 
     /// Reads all kinds, and gives what came of each.
@@ -156,6 +160,7 @@ impl<'a> Collector<'a> {
         let ask = &wanted.asks[at];
         let name = wanted.kind.full_name();
         let place = ask.namespace.as_ref().map_or(name.clone(), |namespace| format!("{namespace}/{name}"));
+        self.lookout.listed(wanted, ask, &end);
         report.consistent &= end.consistent;
         if let Some(refusal) = end.refusal {
             report.missing.push(Missing::of(place.clone(), refusal));
@@ -210,6 +215,7 @@ impl<'a> Collector<'a> {
         if self.options.logs != super::Logs::None && wanted.kind.full_name() == "pods" {
             self.logs.extend(logs::of_pod(&object.value, self.options.logs));
         }
+        self.lookout.saw(&object);
         object.quiet(&wanted.kind, self.options.managed_fields);
         if !self.options.include_secrets {
             object.scrub(&mut self.scrubber);

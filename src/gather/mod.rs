@@ -26,6 +26,7 @@ mod read;
 mod related;
 mod run;
 mod sink;
+mod watch;
 
 pub use api::Why;
 pub use archive::Format;

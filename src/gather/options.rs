@@ -36,6 +36,8 @@ pub struct Options {
     pub since: Option<Duration>,
     /// Only so many last lines of a log.
     pub tail: Option<u64>,
+    /// Record what changes after the lists, for so long or until the capture is ended.
+    pub watch: Option<Duration>,
     /// Keep secrets as they are.
     pub include_secrets: bool,
     /// Values that are secret wherever they stand, with names for them.
@@ -71,6 +73,7 @@ impl Default for Options {
             logs: Logs::default(),
             since: None,
             tail: None,
+            watch: None,
             include_secrets: false,
             literals: Vec::new(),
             managed_fields: false,
@@ -135,6 +138,7 @@ impl Options {
             ("owned-by", self.owned_by.is_some(), json!(self.owned_by)),
             ("since", self.since.is_some(), json!(self.since.map(|time| format!("{time:?}")))),
             ("tail", self.tail.is_some(), json!(self.tail)),
+            ("watch", self.watch.is_some(), json!(self.watch.map(watched))),
             ("show-managed-fields", self.managed_fields != default.managed_fields, json!(true)),
             ("no-openapi", !self.openapi, json!(true)),
             ("logs", true, json!(format!("{:?}", self.logs).to_lowercase())),
@@ -146,6 +150,10 @@ impl Options {
             .map(|(key, _, value)| (key.to_owned(), value))
             .collect()
     }
+}
+
+fn watched(time: Duration) -> String {
+    if time == Duration::MAX { "until stopped".to_owned() } else { format!("{time:?}") }
 }
 
 /// One kind that is wanted, with the lists that bring it.

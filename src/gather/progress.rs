@@ -93,6 +93,10 @@ impl Progress {
         self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    pub(super) fn change(&self) {
+        self.0.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn log(&self, bytes: u64) {
         self.0.logs.fetch_add(1, Ordering::Relaxed);
         self.0.bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -7,11 +7,12 @@ use super::{
     options::{Wanted, wanted},
     related::{Family, family},
     sink::{self, Sink},
+    watch,
 };
 use crate::entropy;
 use kube::Client;
 use serde_json::json;
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 /// Captures a cluster into `destination`: a directory, or a `.tar.zst`, `.tar.gz` or `.zip` file.
 ///
@@ -113,6 +114,10 @@ async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, 
     for (path, bytes) in plan.found.files.iter().chain(&documents) {
         collector.document(path, bytes)?;
     }
+    if let Some(time) = options.watch {
+        changes(collector, &plan.found.version, time).await?;
+        other.append(&mut collector.lookout.missing);
+    }
     Ok(Manifest {
         kubetape: "capture",
         format: FORMAT_VERSION,
@@ -124,6 +129,29 @@ async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, 
         other,
         warnings: 0,
     })
+}
+
+/// Records what changes; in an archive the tape is a file of its own until it is whole.
+async fn changes(collector: &mut Collector<'_>, kubernetes: &str, time: Duration) -> Result<(), Error> {
+    const NAME: &str = "watch.ktape";
+    collector.progress.now("changes");
+    let fail = |source| Error::Write { path: std::env::temp_dir(), source };
+    let place = collector.sink.place(NAME)?;
+    let spool = tempfile::NamedTempFile::new().map_err(fail)?;
+    watch::record(
+        &collector.api,
+        collector.options,
+        (&mut collector.lookout, kubernetes),
+        (&mut collector.scrubber, collector.progress),
+        (place.as_deref().unwrap_or(spool.path()), time),
+    )
+    .await?;
+    if place.is_none() {
+        let mut tape = spool.reopen().map_err(fail)?;
+        let length = tape.metadata().map_err(fail)?.len();
+        collector.sink.put_from(NAME, length, &mut tape)?;
+    }
+    Ok(())
 }
 
 /// The key of a kind's document in the index of OpenAPI.

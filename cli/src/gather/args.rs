@@ -32,6 +32,10 @@ pub(crate) struct Args {
     /// Only so many last lines of a log
     #[arg(long)]
     tail: Option<u64>,
+    /// Then record every change into watch.ktape, for this time or until Ctrl-C
+    #[arg(long, value_name = "DUR", num_args = 0..=1, default_missing_value = FOREVER, value_parser = watched,
+        conflicts_with = "owned_by")]
+    watch: Option<Duration>,
     /// An environment variable whose value is secret wherever it stands; may be given again
     #[arg(long, value_name = "ENV")]
     secret: Vec<String>,
@@ -107,6 +111,13 @@ struct Patterns {
     exclude_name: Vec<Pattern>,
 }
 
+/// Until somebody ends it.
+const FOREVER: &str = "until-stopped";
+
+fn watched(text: &str) -> Result<Duration, String> {
+    if text == FOREVER { Ok(Duration::MAX) } else { duration(text) }
+}
+
 /// Which logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Which {
@@ -150,6 +161,7 @@ impl Args {
             },
             since: self.since,
             tail: self.tail,
+            watch: self.watch,
             include_secrets: self.include_secrets,
             literals: secrets::read(&self.secret, self.secrets_file.as_deref())?,
             managed_fields: self.show_managed_fields,
@@ -161,6 +173,11 @@ impl Args {
         };
         options.check()?;
         Ok(options)
+    }
+
+    /// Whether changes are wanted.
+    pub(super) fn watches(&self) -> bool {
+        self.watch.is_some()
     }
 
     /// Where the capture goes.

@@ -89,13 +89,14 @@ fn summary(manifest: &Manifest, destination: &Path, progress: &Progress, args: &
     }
     let counts = progress.counts();
     let logs = if counts.logs > 0 { format!(", {} logs", counts.logs) } else { String::new() };
+    let changes = args.watches().then(|| format!(", {} changes", counts.changes)).unwrap_or_default();
     let warnings = match manifest.warnings {
         0 => String::new(),
         n => format!("   warnings: {n} (see manifest.json)"),
     };
     let place = destination.display();
     out::talk(&format!(
-        " wrote    {place}   {} objects of {} kinds{logs}{warnings}",
+        " wrote    {place}   {} objects of {} kinds{logs}{changes}{warnings}",
         counts.objects, counts.kinds_done
     ));
     if args.include_secrets {

@@ -78,6 +78,9 @@ fn words(counts: &Counts) -> String {
     if counts.logs > 0 {
         text += &format!("{} logs   ", counts.logs);
     }
+    if counts.changes > 0 {
+        text += &format!("{} changes   ", counts.changes);
+    }
     text + &format!("{:.1} MB   {}", counts.bytes as f64 / 1e6, counts.now)
 }
 

@@ -67,6 +67,16 @@ impl Sink {
         self.to.put(path, length, content).map_err(|source| self.failed(source))
     }
 
+    /// A file of the capture that is written at its place, if it has one before the capture is whole: it then
+    /// outlives a kill. It is made, empty and private.
+    pub(super) fn place(&mut self, path: &str) -> Result<Option<PathBuf>, Error> {
+        if Format::of(&self.destination) != Format::Directory {
+            return Ok(None);
+        }
+        self.put(path, b"")?;
+        Ok(Some(self.partial.join(path)))
+    }
+
     /// Brings on disk what was put, so that it is there after a crash.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         self.to.flush().map_err(|source| self.failed(source))
