@@ -22,7 +22,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("serve", &["wire"]),
     ("sim", &["wire", "entropy", "history"]),
     ("tape", &["wire", "entropy", "scrub", "history"]),
-    ("gather", &["wire", "entropy", "scrub"]),
+    ("gather", &["wire", "entropy", "scrub", "tape"]),
     (
         "harness",
         &[

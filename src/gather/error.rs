@@ -101,6 +101,9 @@ pub enum Error {
         /// Its format.
         format: u64,
     },
+    /// The changes cannot be kept.
+    #[error("failed to write down the changes; see whether the disk is full, and gather again")]
+    Tape(#[source] crate::tape::Error),
     /// What is still growing stands in a temporary file.
     #[error("failed to keep what was read in a temporary file; see whether the disk is full, or set TMPDIR")]
     Spool(#[source] io::Error),

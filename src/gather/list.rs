@@ -51,6 +51,12 @@ impl Ask {
     pub(super) fn all(kind: Kind, form: Form) -> Self {
         Self { kind, namespace: None, labels: None, fields: None, form }
     }
+
+    /// The selectors as they stand in a query.
+    pub(super) fn selectors(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let asked = [("labelSelector", &self.labels), ("fieldSelector", &self.fields)];
+        asked.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)))
+    }
 }
 
 /// Bounds of a list.
@@ -278,8 +284,7 @@ fn garbled(error: CutError) -> Refusal {
 
 fn path(ask: &Ask, page: u32, token: Option<&str>) -> String {
     let fixed = [("includeObject", Some("Object")), ("continue", token)];
-    let asked = [("labelSelector", ask.labels.as_deref()), ("fieldSelector", ask.fields.as_deref())];
-    let given = fixed.into_iter().chain(asked).filter_map(|(key, value)| Some((key, value?)));
+    let given = fixed.into_iter().filter_map(|(key, value)| Some((key, value?))).chain(ask.selectors());
     let query: Query = given.chain([("limit", page.to_string().as_str())]).collect();
     format!("{}?{}", ask.kind.path(ask.namespace.as_deref()), query)
 }

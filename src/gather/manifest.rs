@@ -28,7 +28,10 @@ pub struct Manifest {
     pub kinds: Vec<KindReport>,
     /// The logs.
     pub logs: LogReport,
-    /// What is missing of discovery, OpenAPI and the watch.
+    /// What was recorded of the changes, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchReport>,
+    /// What is missing of discovery and OpenAPI.
     pub other: Vec<Missing>,
     /// How many things are missing.
     pub warnings: usize,
@@ -71,6 +74,21 @@ pub struct LogReport {
     pub missing: Vec<Missing>,
 }
 
+/// What was recorded of the changes after the lists.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct WatchReport {
+    /// When the watches began, in UTC.
+    pub from: String,
+    /// When they ended.
+    pub until: String,
+    /// How many changes were recorded.
+    pub changes: u64,
+    /// How often changes were lost, and the state was read again instead.
+    pub gaps: u64,
+    /// What is missing: the gaps, and watches that failed.
+    pub missing: Vec<Missing>,
+}
+
 /// Something that is not in the capture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Missing {
@@ -101,6 +119,7 @@ impl Manifest {
     /// Counts what is missing, and names only so many of it in each place.
     pub(super) fn close(&mut self) {
         let lists = self.kinds.iter_mut().map(|kind| &mut kind.missing);
+        let lists = lists.chain(self.watch.iter_mut().map(|watch| &mut watch.missing));
         let lists = lists.chain([&mut self.logs.missing, &mut self.other]);
         self.warnings = 0;
         for list in lists {
@@ -123,7 +142,8 @@ impl Manifest {
             kind.missing.iter().map(move |missing| (name.clone(), missing))
         });
         let logs = self.logs.missing.iter().map(|missing| ("logs".to_owned(), missing));
-        kinds.chain(logs).chain(self.other.iter().map(|missing| (String::new(), missing)))
+        let changes = self.watch.iter().flat_map(|watch| &watch.missing);
+        kinds.chain(logs).chain(changes.chain(&self.other).map(|missing| (String::new(), missing)))
     }
 }
 

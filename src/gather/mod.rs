@@ -34,7 +34,7 @@ pub use differ::{ObjectChange, diff};
 pub use error::Error;
 pub use kinds::{Kind, Kinds};
 pub use layout::{escape, unescape};
-pub use manifest::{FORMAT_VERSION, KindReport, LogReport, Manifest, Missing};
+pub use manifest::{FORMAT_VERSION, KindReport, LogReport, Manifest, Missing, WatchReport};
 pub use options::{Logs, Options};
 pub use pattern::{Filter, Pattern};
 pub use progress::{Counts, Progress};

@@ -13,6 +13,7 @@ struct Inner {
     kinds_done: AtomicU64,
     objects: AtomicU64,
     logs: AtomicU64,
+    changes: AtomicU64,
     bytes: AtomicU64,
     stopped: AtomicBool,
     wake: tokio::sync::Notify,
@@ -30,6 +31,8 @@ pub struct Counts {
     pub objects: u64,
     /// Log files that were written.
     pub logs: u64,
+    /// Changes that were recorded.
+    pub changes: u64,
     /// Bytes that were written, before compression.
     pub bytes: u64,
     /// What is running now.
@@ -51,6 +54,7 @@ impl Progress {
             kinds_done: get(&inner.kinds_done),
             objects: get(&inner.objects),
             logs: get(&inner.logs),
+            changes: get(&inner.changes),
             bytes: get(&inner.bytes),
             now: inner.now.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }

@@ -36,9 +36,10 @@ pub async fn rbac(client: Client, options: &Options, account_namespace: &str) ->
 }
 
 fn rules(kinds: &BTreeMap<String, BTreeSet<String>>, options: &Options) -> Vec<Value> {
+    let verbs = if options.watch.is_some() { json!(["list", "watch"]) } else { json!(["list"]) };
     let mut rules: Vec<Value> = kinds
         .iter()
-        .map(|(group, kinds)| json!({"apiGroups": [group], "resources": kinds, "verbs": ["list"]}))
+        .map(|(group, kinds)| json!({"apiGroups": [group], "resources": kinds, "verbs": verbs}))
         .collect();
     let pods = kinds.get("").is_some_and(|kinds| kinds.contains("pods"));
     if pods && options.logs != Logs::None {

@@ -1,5 +1,5 @@
 use super::{
-    Error, FORMAT_VERSION, KindReport, LogReport, Logs, Manifest, Missing, Options, Progress,
+    Error, FORMAT_VERSION, KindReport, LogReport, Logs, Manifest, Missing, Options, Progress, WatchReport,
     api::{Api, Why},
     collect::Collector,
     discover::{Discovered, discover, openapi},
@@ -114,10 +114,10 @@ async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, 
     for (path, bytes) in plan.found.files.iter().chain(&documents) {
         collector.document(path, bytes)?;
     }
-    if let Some(time) = options.watch {
-        changes(collector, &plan.found.version, time).await?;
-        other.append(&mut collector.lookout.missing);
-    }
+    let watch = match options.watch {
+        Some(time) => Some(changes(collector, &plan.found.version, time).await?),
+        None => None,
+    };
     Ok(Manifest {
         kubetape: "capture",
         format: FORMAT_VERSION,
@@ -126,32 +126,23 @@ async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, 
         asked: options.asked(),
         kinds,
         logs,
+        watch,
         other,
         warnings: 0,
     })
 }
 
-/// Records what changes; in an archive the tape is a file of its own until it is whole.
-async fn changes(collector: &mut Collector<'_>, kubernetes: &str, time: Duration) -> Result<(), Error> {
-    const NAME: &str = "watch.ktape";
+/// Records what changes after the lists.
+async fn changes(
+    collector: &mut Collector<'_>,
+    kubernetes: &str,
+    time: Duration,
+) -> Result<WatchReport, Error> {
     collector.progress.now("changes");
-    let fail = |source| Error::Write { path: std::env::temp_dir(), source };
-    let place = collector.sink.place(NAME)?;
-    let spool = tempfile::NamedTempFile::new().map_err(fail)?;
-    watch::record(
-        &collector.api,
-        collector.options,
-        (&mut collector.lookout, kubernetes),
-        (&mut collector.scrubber, collector.progress),
-        (place.as_deref().unwrap_or(spool.path()), time),
-    )
-    .await?;
-    if place.is_none() {
-        let mut tape = spool.reopen().map_err(fail)?;
-        let length = tape.metadata().map_err(fail)?.len();
-        collector.sink.put_from(NAME, length, &mut tape)?;
-    }
-    Ok(())
+    let place = collector.sink.grow()?;
+    let report = watch::record(collector, kubernetes, &place, time).await?;
+    collector.sink.grown(&place)?;
+    Ok(report)
 }
 
 /// The key of a kind's document in the index of OpenAPI.

@@ -5,6 +5,7 @@
 //! read record by record ([`Reader`]) or whole ([`Tape`]). `docs/tape-format.md` says what stands in it. A
 //! [`Player`] answers requests from a tape; nothing else here does.
 
+mod again;
 mod clean;
 mod diff;
 mod error;
@@ -23,6 +24,7 @@ mod symbol;
 mod write;
 mod writes;
 
+pub(crate) use again::scrub_again;
 pub use diff::{Difference, Entry, Note, diff};
 pub use error::Error;
 pub use format::{Answer, Event, Header, Payload, Record, Sent};

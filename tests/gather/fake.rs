@@ -29,6 +29,15 @@ impl Ask {
     pub(crate) fn token(&self) -> Option<&str> {
         self.query.get("continue").map(String::as_str)
     }
+
+    fn is_watch(&self) -> bool {
+        self.query.contains_key("watch")
+    }
+
+    /// Since when changes are wanted.
+    pub(crate) fn version(&self) -> &str {
+        &self.query["resourceVersion"]
+    }
 }
 
 /// What is answered.
@@ -68,6 +77,24 @@ impl Reply {
         Self { after: Some(seconds), ..self }
     }
 
+    /// Frames of a watch.
+    pub(crate) fn frames(frames: &[(&str, Value)]) -> Self {
+        let line =
+            |(event, object): &(&str, Value)| json!({"type": event, "object": object}).to_string() + "\n";
+        Self::text(frames.iter().map(line).collect::<String>())
+    }
+
+    /// The body begins a while later.
+    pub(crate) fn after(self, pause: Duration) -> Self {
+        let wait = stream::once(tokio::time::sleep(pause)).filter_map(|()| async { None });
+        Self { chunks: Box::pin(wait.chain(self.chunks)), ..self }
+    }
+
+    /// The body goes on, and nothing comes any more.
+    pub(crate) fn and_stays(self) -> Self {
+        Self { chunks: Box::pin(self.chunks.chain(stream::pending())), ..self }
+    }
+
     /// The body ends with an error, as when the connection is cut.
     pub(crate) fn and_breaks(self) -> Self {
         let cut = stream::iter([Err(io::Error::other("connection reset"))]);
@@ -80,6 +107,8 @@ type Script = Box<dyn Fn(&Ask) -> Reply + Send + Sync>;
 /// A server; what it has no script for is not there.
 pub(crate) struct Fake {
     scripts: BTreeMap<String, Script>,
+    /// What watches get; those without a script stay open and say nothing.
+    watches: BTreeMap<String, Script>,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
@@ -113,13 +142,13 @@ impl Fake {
     pub(crate) fn new() -> Self {
         let resource = |plural: &str, kind: &str| {
             json!({"resource": plural, "singularResource": kind.to_lowercase(), "scope": "Namespaced",
-                "responseKind": {"kind": kind}, "verbs": ["get", "list"]})
+                "responseKind": {"kind": kind}, "verbs": ["get", "list", "watch"]})
         };
         let resources =
             [resource("configmaps", "ConfigMap"), resource("pods", "Pod"), resource("secrets", "Secret")];
         let core = json!({"metadata": {}, "versions": [{"version": "v1", "resources": resources}]});
         let groups = |items: Value| json!({"kind": "APIGroupDiscoveryList", "items": items});
-        let fake = Self { scripts: BTreeMap::new(), asked: Arc::default() };
+        let fake = Self { scripts: BTreeMap::new(), watches: BTreeMap::new(), asked: Arc::default() };
         fake.json("/version", json!({"gitVersion": "v1.36.3"}))
             .json("/api", groups(json!([core])))
             .json("/apis", groups(json!([])))
@@ -131,6 +160,16 @@ impl Fake {
 
     pub(crate) fn on(mut self, path: &str, script: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Self {
         self.scripts.insert(path.to_owned(), Box::new(script));
+        self
+    }
+
+    /// Watches of `path`, which are counted apart, as `PATH?watch`.
+    pub(crate) fn watch(
+        mut self,
+        path: &str,
+        script: impl Fn(&Ask) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        self.watches.insert(path.to_owned(), Box::new(script));
         self
     }
 
@@ -151,12 +190,18 @@ impl Fake {
         let path = request.uri().path().to_owned();
         let pairs = request.uri().query().unwrap_or_default().split('&');
         let query = pairs.filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let mut ask = Ask { query: query.collect(), number: 0 };
+        let counted = if ask.is_watch() { format!("{path}?watch") } else { path.clone() };
         let mut asked = self.asked.lock().unwrap();
-        let number = asked.entry(path.clone()).or_default();
-        let ask = Ask { query: query.collect(), number: *number };
+        let number = asked.entry(counted).or_default();
+        ask.number = *number;
         *number += 1;
         let missing = || Reply::refusal(404, "the server could not find the requested resource");
-        let reply = self.scripts.get(&path).map_or_else(missing, |script| script(&ask));
+        let silent = || Reply::text("").and_stays();
+        let reply = match ask.is_watch() {
+            true => self.watches.get(&path).map_or_else(silent, |script| script(&ask)),
+            false => self.scripts.get(&path).map_or_else(missing, |script| script(&ask)),
+        };
         let mut response = http::Response::builder().status(reply.status);
         if let Some(after) = reply.after {
             response = response.header("retry-after", after);

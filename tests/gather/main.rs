@@ -6,3 +6,4 @@ mod fake;
 mod lists;
 mod places;
 mod secrets;
+mod watch;

@@ -106,7 +106,7 @@ fn leaks(files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
 }
 
 #[cfg(feature = "archive")]
-fn unpacked(place: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn unpacked(place: &Path) -> BTreeMap<String, Vec<u8>> {
     use std::io::Read;
     let file = || std::fs::File::open(place).unwrap();
     let name = place.to_str().unwrap();

@@ -10,6 +10,7 @@ use std::{path::PathBuf, time::Duration};
 ///   kubetape gather shop.tar.zst -n shop
 ///   kubetape gather bug --owned-by deploy/web -n shop
 ///   kubetape gather all --exclude-kind events --logs none
+///   kubetape gather flaky -n shop --exclude-kind leases --watch 10m
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -32,7 +33,7 @@ pub(crate) struct Args {
     /// Only so many last lines of a log
     #[arg(long)]
     tail: Option<u64>,
-    /// Then record every change into watch.ktape, for this time or until Ctrl-C
+    /// Then record every change into watch.ktape of the capture, for this time, such as 5m, or until Ctrl-C
     #[arg(long, value_name = "DUR", num_args = 0..=1, default_missing_value = FOREVER, value_parser = watched,
         conflicts_with = "owned_by")]
     watch: Option<Duration>,
@@ -115,7 +116,10 @@ struct Patterns {
 const FOREVER: &str = "until-stopped";
 
 fn watched(text: &str) -> Result<Duration, String> {
-    if text == FOREVER { Ok(Duration::MAX) } else { duration(text) }
+    if text == FOREVER {
+        return Ok(Duration::MAX);
+    }
+    duration(text).map_err(|error| format!("{error}, or the destination before --watch"))
 }
 
 /// Which logs.

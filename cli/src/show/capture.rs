@@ -70,6 +70,9 @@ fn overview(capture: &Capture) -> String {
     if !capture.logs.is_empty() {
         text += &format!("\n{} logs\n", capture.logs.len());
     }
+    if let Some(changes) = capture.manifest["watch"]["changes"].as_u64() {
+        text += &format!("\n{changes} changes, see watch.ktape\n");
+    }
     let missing = capture.manifest["warnings"].as_u64().unwrap_or_default();
     if missing > 0 {
         text += &format!("\n{missing} missing, see manifest.json\n");

@@ -1,6 +1,7 @@
 //! Where a capture is written: a directory or an archive, first beside its place, under a name that says that
-//! it is partial, and at the end renamed; an empty directory is filled where it stands. In come paths and contents, out comes the capture or what came to be
-//! of it. It never looks at what it writes, and never replaces what is no capture.
+//! it is partial, and at the end renamed; an empty directory is filled where it stands. In come paths and
+//! contents, out comes the capture or what came to be of it. It never looks at what it writes, and never replaces
+//! what is no capture.
 
 #[cfg(feature = "archive")]
 mod pack;
@@ -14,6 +15,9 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
 };
+
+/// The file that is written bit by bit, while the others wait.
+const GROWING: &str = "watch.ktape";
 
 /// A capture that is being written.
 pub(super) struct Sink {
@@ -67,14 +71,32 @@ impl Sink {
         self.to.put(path, length, content).map_err(|source| self.failed(source))
     }
 
-    /// A file of the capture that is written at its place, if it has one before the capture is whole: it then
-    /// outlives a kill. It is made, empty and private.
-    pub(super) fn place(&mut self, path: &str) -> Result<Option<PathBuf>, Error> {
-        if Format::of(&self.destination) != Format::Directory {
-            return Ok(None);
+    /// Makes the file that grows, empty and private, where it outlives a kill: in a directory at its place, else
+    /// beside the archive. What was put before is on disk then.
+    pub(super) fn grow(&mut self) -> Result<PathBuf, Error> {
+        self.flush()?;
+        if self.is_directory() {
+            self.put(GROWING, b"")?;
+            return Ok(self.partial.join(GROWING));
         }
-        self.put(path, b"")?;
-        Ok(Some(self.partial.join(path)))
+        let place = beside(&self.partial);
+        tree::new_file(&place).map(|_| place).map_err(|source| self.failed(source))
+    }
+
+    /// Takes in the file that has grown.
+    pub(super) fn grown(&mut self, place: &Path) -> Result<(), Error> {
+        if self.is_directory() {
+            return Ok(());
+        }
+        let fail = |source| Error::Write { path: place.to_owned(), source };
+        let mut file = fs::File::open(place).map_err(fail)?;
+        let length = file.metadata().map_err(fail)?.len();
+        self.put_from(GROWING, length, &mut file)?;
+        fs::remove_file(place).map_err(fail)
+    }
+
+    fn is_directory(&self) -> bool {
+        Format::of(&self.destination) == Format::Directory
     }
 
     /// Brings on disk what was put, so that it is there after a crash.
@@ -102,10 +124,19 @@ fn is_empty(folder: &Path) -> Result<bool, Error> {
     entries.map(|mut entries| entries.next().is_none())
 }
 
+/// `shop.partial.tar.zst.watch.ktape`.
+fn beside(partial: &Path) -> PathBuf {
+    let mut path = partial.as_os_str().to_owned();
+    path.push(".");
+    path.push(GROWING);
+    path.into()
+}
+
 /// A name for what is not whole yet that nothing has.
 fn unused(destination: &Path) -> PathBuf {
-    let free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
-    (1..=u32::MAX).map(|n| partial_name(destination, n)).find(free).expect("there are not so many files")
+    let free = |path: &Path| fs::symlink_metadata(path).is_err();
+    let all_free = |path: &PathBuf| free(path) && free(&beside(path));
+    (1..=u32::MAX).map(|n| partial_name(destination, n)).find(all_free).expect("there are not so many files")
 }
 
 /// Only a capture may be replaced, and only if asked for.

@@ -1,11 +1,20 @@
-use super::{Lookout, Note, stream::Stream};
+use super::{
+    note::{Note, Notes},
+    stream::Stream,
+};
 use crate::{
     entropy::{self, Offset},
-    gather::{Error, Options, Progress, api::Api},
+    gather::{Error, Missing, Progress, WatchReport, api::Why, collect::Collector},
     scrub::Scrubber,
-    tape::{Event, FORMAT_VERSION, Header, Writer},
+    tape::{self, Event, FORMAT_VERSION, Header, Writer, record::DROPPED},
+    wire::EventType,
 };
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{sync::mpsc, task::JoinSet};
 
 /// How many notes wait for the one that writes.
@@ -13,19 +22,25 @@ const WAITING: usize = 16;
 
 /// Watches everything on the lookout for `time`, or until the capture is to end, and writes a tape at `path`.
 pub(in crate::gather) async fn record(
-    api: &Api,
-    options: &Options,
-    (lookout, kubernetes): (&mut Lookout, &str),
-    (scrubber, progress): (&mut Scrubber, &Progress),
-    (path, time): (&Path, Duration),
-) -> Result<(), Error> {
-    let mut tape = Tape {
-        writer: Writer::create(path, &header(kubernetes)).map_err(Error::Tape)?,
-        start: entropy::instant(),
-        open: BTreeSet::new(),
-        scrubber,
+    collector: &mut Collector<'_>,
+    kubernetes: &str,
+    path: &Path,
+    time: Duration,
+) -> Result<WatchReport, Error> {
+    let header = header(kubernetes);
+    let report = WatchReport {
+        from: header.base.clone(),
+        missing: std::mem::take(&mut collector.lookout.missing),
+        ..WatchReport::default()
     };
-    let (mut notes, streams) = begin(api, options, lookout);
+    let writer = Writer::create(path, &header).map_err(Error::Tape)?;
+    let (start, progress) = (entropy::instant(), collector.progress.clone());
+    let (mut notes, streams, down) = begin(collector);
+    let scrubber = &mut collector.scrubber;
+    let mut desk = Desk { writer, start, open: BTreeSet::new(), scrubber, report, down };
+    if progress.is_stopped() {
+        desk.down = BTreeMap::from([(String::new(), Missing::stopped("changes"))]);
+    }
     let mut end = std::pin::pin!(tokio::time::sleep(time));
     loop {
         let note = tokio::select! {
@@ -34,31 +49,27 @@ pub(in crate::gather) async fn record(
             () = &mut end => break,
             note = notes.recv() => note,
         };
-        match note {
-            Some(Note::Event(event, change)) => {
-                tape.append(event)?;
-                if change {
-                    progress.change();
-                }
-            }
-            Some(Note::Missing(missing)) => lookout.missing.push(missing),
-            None => break,
-        }
+        let Some(note) = note else { break };
+        desk.take(note, &progress)?;
     }
     drop(streams);
-    tape.finish()
+    desk.close(path)
 }
 
-/// All watches at once; they end when the set is dropped.
-fn begin(api: &Api, options: &Options, lookout: &mut Lookout) -> (mpsc::Receiver<Note>, JoinSet<()>) {
+/// All watches at once, which end when the set is dropped; and what is missing as long as none is open.
+fn begin(collector: &mut Collector<'_>) -> (mpsc::Receiver<Note>, JoinSet<()>, BTreeMap<String, Missing>) {
     let (to, notes) = mpsc::channel(WAITING);
-    let (options, ids) = (Arc::new(options.clone()), Arc::default());
-    let mut streams = JoinSet::new();
-    for watched in lookout.watched.drain(..) {
-        let (api, options, to) = (api.clone(), Arc::clone(&options), to.clone());
-        streams.spawn(Stream { api, options, watched, ids: Arc::clone(&ids), to }.run());
+    let (options, to) = (Arc::new(collector.options.clone()), Notes::new(to));
+    let (mut streams, mut down) = (JoinSet::new(), BTreeMap::new());
+    for watched in std::mem::take(&mut collector.lookout.watched) {
+        let what = super::changes_of(&watched.ask);
+        let missing =
+            Missing::new(what.clone(), Why::Stopped, "the capture was ended before its watch began");
+        down.insert(what, missing);
+        let (api, options, to) = (collector.api.clone(), Arc::clone(&options), to.clone());
+        streams.spawn(Stream { api, options, watched, to, failed: 0 }.run());
     }
-    (notes, streams)
+    (notes, streams, down)
 }
 
 fn header(kubernetes: &str) -> Header {
@@ -74,29 +85,61 @@ fn header(kubernetes: &str) -> Header {
     }
 }
 
-struct Tape<'a> {
+/// Where all notes come together.
+struct Desk<'a> {
     writer: Writer,
-    start: std::time::Instant,
+    start: Instant,
     /// The watches that are open.
     open: BTreeSet<String>,
     scrubber: &'a mut Scrubber,
+    report: WatchReport,
+    /// What will be missing unless it is told to be up again.
+    down: BTreeMap<String, Missing>,
 }
 
-impl Tape<'_> {
+impl Desk<'_> {
+    fn take(&mut self, note: Note, progress: &Progress) -> Result<(), Error> {
+        match note {
+            Note::Event(event) => {
+                if let Event::Frame { event: kind, .. } = &event
+                    && *kind != EventType::Error
+                {
+                    self.report.changes += 1;
+                    progress.change();
+                }
+                self.append(event)?;
+            }
+            Note::Missing(missing) => {
+                self.down.remove(&missing.what);
+                self.report.missing.push(missing);
+            }
+            Note::Down(missing) => drop(self.down.insert(missing.what.clone(), missing)),
+            Note::Up(what) => drop(self.down.remove(&what)),
+        }
+        Ok(())
+    }
+
     fn append(&mut self, event: Event) -> Result<(), Error> {
         match &event {
             Event::Sent(sent) => drop(self.open.insert(sent.id.clone())),
             Event::Closed { of, .. } => drop(self.open.remove(of)),
+            Event::Answer(answer) if answer.status >= 400 => drop(self.open.remove(&answer.to)),
+            Event::Step { .. } => self.report.gaps += 1,
             _ => {}
         }
         let clean = self.scrubber.clean(event);
         self.writer.append(Offset(self.start.elapsed()), clean).map(drop).map_err(Error::Tape)
     }
 
-    fn finish(mut self) -> Result<(), Error> {
+    fn close(mut self, path: &Path) -> Result<WatchReport, Error> {
         for of in std::mem::take(&mut self.open) {
-            self.append(Event::Closed { of, error: Some("dropped by the client".to_owned()) })?;
+            self.append(Event::Closed { of, error: Some(DROPPED.to_owned()) })?;
         }
-        self.writer.finish("ok").map(drop).map_err(Error::Tape)
+        self.writer.finish("ok").map_err(Error::Tape)?;
+        // A Secret that was made later may hold what stands in an earlier change.
+        tape::scrub_again(path, self.scrubber).map_err(Error::Tape)?;
+        self.report.missing.extend(self.down.into_values());
+        self.report.until = entropy::now().to_string();
+        Ok(self.report)
     }
 }

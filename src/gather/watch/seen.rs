@@ -6,7 +6,7 @@ type Key = (String, String);
 
 /// The objects of one list as they were last seen, without what is in them.
 #[derive(Debug, Default)]
-pub(in crate::gather) struct Seen {
+pub(super) struct Seen {
     objects: BTreeMap<Key, Last>,
     /// Which of the lists this is; it grows with every new one.
     round: u64,
@@ -32,12 +32,26 @@ impl Seen {
         self.objects.contains_key(&key(object))
     }
 
-    /// Follows a change.
-    pub(super) fn apply(&mut self, event: EventType, object: &Value) {
+    /// Follows a change; gives whether it tells anything new.
+    pub(super) fn apply(&mut self, event: EventType, object: &Value) -> bool {
+        let new = event == EventType::Deleted || !self.is_known(object);
         match event {
-            EventType::Added | EventType::Modified => self.put(object),
+            EventType::Added | EventType::Modified if new => self.put(object),
             EventType::Deleted => drop(self.objects.remove(&key(object))),
-            EventType::Bookmark | EventType::Error => {}
+            _ => {}
+        }
+        new
+    }
+
+    /// Whether this or a later version of the object was seen: a list in many pages may be newer than it says.
+    fn is_known(&self, object: &Value) -> bool {
+        let Some(last) = self.objects.get(&key(object)).filter(|last| last.uid == text(object, "uid")) else {
+            return false;
+        };
+        let version = text(object, "resourceVersion");
+        match (version.parse::<u64>(), last.version.parse::<u64>()) {
+            (Ok(version), Ok(last)) => version <= last,
+            _ => version == last.version,
         }
     }
 
@@ -61,8 +75,15 @@ impl Seen {
     /// What was not in the new list; `kind` has the `apiVersion` and `kind` of all.
     pub(super) fn gone(&mut self, kind: &Value) -> Vec<(EventType, Value)> {
         let round = self.round;
-        let gone = self.objects.extract_if(.., |_, last| last.round != round);
-        gone.map(|(key, last)| (EventType::Deleted, last.tomb(&key, kind))).collect()
+        let mut gone = Vec::new();
+        self.objects.retain(|key, last| {
+            let stays = last.round == round;
+            if !stays {
+                gone.push((EventType::Deleted, last.tomb(key, kind)));
+            }
+            stays
+        });
+        gone
     }
 }
 

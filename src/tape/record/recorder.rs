@@ -2,7 +2,7 @@ use super::RecordLayer;
 use crate::{
     entropy::{self, Offset},
     scrub::Scrubber,
-    tape::{Error, Event, FORMAT_VERSION, Header, Reader, Record, Writer, seal::replace, spell},
+    tape::{Error, Event, FORMAT_VERSION, Header, Writer, scrub_again},
 };
 use kube::client::{ClientBuilder, retry::RetryPolicy};
 use std::{
@@ -114,7 +114,8 @@ impl Recorder {
         }
         let Some(writer) = session.writer.take() else { return Ok(session.path.clone()) };
         let path = writer.finish(end)?;
-        session.scrub_again()?;
+        // A value may have been written before it was learnt that it is a secret.
+        scrub_again(&path, &mut session.scrubber)?;
         Ok(path)
     }
 
@@ -138,26 +139,6 @@ impl Recorder {
 }
 
 impl Session {
-    /// A value may have been written before it was learnt that it is a secret; then the tape is written again.
-    fn scrub_again(&mut self) -> Result<(), Error> {
-        let write = |source| Error::Write { path: self.path.clone(), source };
-        let text = std::fs::read_to_string(&self.path).map_err(write)?;
-        if !self.scrubber.finds_in(&text) {
-            return Ok(());
-        }
-        let mut clean = String::with_capacity(text.len());
-        for record in Reader::new(text.as_bytes()) {
-            clean += &match record? {
-                Record::Event { n, at, event } => {
-                    let event = self.scrubber.clean(event).into_inner();
-                    spell::compact(&Record::Event { n, at, event })
-                }
-                other => spell::compact(&other),
-            };
-        }
-        replace(&self.path, clean.as_bytes()).map_err(write)
-    }
-
     /// The offset is read under the lock, so that offsets rise with the numbers.
     fn record(&mut self, event: Event) {
         let Some(writer) = &mut self.writer else { return };

@@ -187,7 +187,7 @@ fn line(record: &Record, options: &SealOptions, out: &mut String) {
 }
 
 /// Writes a file whole or not at all, with the permissions that any new file has.
-pub(in crate::tape) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]

@@ -12,7 +12,6 @@ mod file;
 mod known;
 mod pretty;
 
-pub(super) use file::replace;
 pub use file::{SealOptions, Sealed, seal};
 
 #[cfg(test)]
