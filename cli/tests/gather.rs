@@ -162,6 +162,7 @@ fn make_config_map(address: &str, name: &str) {
 }
 
 #[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "other processes live in real time")]
 fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..400 {
         if done() {

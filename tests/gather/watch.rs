@@ -168,8 +168,10 @@ async fn a_change_that_comes_again_is_told_once() {
         _ => Reply::frames(&[("MODIFIED", map("a", 8)), ("MODIFIED", map("a", 9))]).and_stays(),
     });
     let capture = capture.capture(&watching(60)).await;
-    let frames: Vec<_> =
-        told(&tape(&capture)).into_iter().filter(|line| line.ends_with(['8', '9'])).collect();
+    let frames: Vec<_> = told(&tape(&capture))
+        .into_iter()
+        .filter(|line| line.starts_with("MODIFIED") || line.starts_with("ADDED"))
+        .collect();
     assert_eq!(frames, ["MODIFIED a 8", "MODIFIED a 9"]);
 }
 

@@ -89,7 +89,7 @@ fn summary(manifest: &Manifest, destination: &Path, progress: &Progress, args: &
     }
     let counts = progress.counts();
     let logs = if counts.logs > 0 { format!(", {} logs", counts.logs) } else { String::new() };
-    let changes = args.watches().then(|| format!(", {} changes", counts.changes)).unwrap_or_default();
+    let changes = if args.watches() { format!(", {} changes", counts.changes) } else { String::new() };
     let warnings = match manifest.warnings {
         0 => String::new(),
         n => format!("   warnings: {n} (see manifest.json)"),
