@@ -5,5 +5,7 @@
 mod fake;
 mod lists;
 mod places;
+mod real;
+mod replayed;
 mod secrets;
 mod watch;
