@@ -243,7 +243,8 @@ fn the_page_of_what_is_covered_names_all_that_answers_501_and_nothing_else() {
     let page = fs::read_to_string(root.join("docs/sim-coverage.md")).unwrap();
     let mut said = BTreeSet::new();
     for text in sources(&root.join("src/sim")) {
-        let calls = ["not_simulated(", "needs_feature("].into_iter().flat_map(|call| text.split(call).skip(1));
+        let calls =
+            ["not_simulated(", "needs_feature("].into_iter().flat_map(|call| text.split(call).skip(1));
         for piece in calls.filter(|piece| !piece.starts_with("what: ")) {
             let literal = piece.trim_start().trim_start_matches("&format!(").trim_start();
             let literal = literal.strip_prefix('"').and_then(|rest| rest.split(['"', '{']).next());

@@ -1,11 +1,10 @@
 use crate::{
     scrub,
-    wire::{EventType, Frame, LineSplitter, RequestInfo, Response},
+    wire::{EventType, Headline, LineSplitter, RequestInfo, Response},
 };
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture, stream::StreamExt};
 use http_body_util::BodyDataStream;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{
     fmt,
@@ -79,14 +78,9 @@ impl Calls {
         }
     }
 
-    fn seen(&self, at: Duration, actor: &str, of: &RequestInfo, frame: &Frame) {
-        let text = |key: &str| frame.object.pointer(key).and_then(Value::as_str).map(str::to_owned);
-        let named = RequestInfo {
-            name: text("/metadata/name"),
-            namespace: text("/metadata/namespace"),
-            ..of.clone()
-        };
-        let seen = Seen { at, actor: actor.to_owned(), event: frame.event, what: named.what() };
+    fn seen(&self, at: Duration, actor: &str, of: &RequestInfo, line: Headline) {
+        let named = RequestInfo { name: line.name, namespace: line.namespace, ..of.clone() };
+        let seen = Seen { at, actor: actor.to_owned(), event: line.event, what: named.what() };
         self.lock().push(Entry::Frame(seen));
     }
 
@@ -153,7 +147,7 @@ where
             if !watching {
                 return Ok(response);
             }
-            let note = move |frame: &Frame| calls.seen(now(), &actor, &info, frame);
+            let note = move |line: Headline| calls.seen(now(), &actor, &info, line);
             Ok(response.map(|body| observed(body, note)))
         }
         .boxed()
@@ -161,7 +155,7 @@ where
 }
 
 /// The same body; `note` is told of each watch event in it.
-pub(super) fn observed<B>(body: B, note: impl Fn(&Frame) + Send + 'static) -> crate::wire::Body
+pub(super) fn observed<B>(body: B, note: impl Fn(Headline) + Send + 'static) -> crate::wire::Body
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<tower::BoxError>,
@@ -170,10 +164,8 @@ where
     let chunks = BodyDataStream::new(body).map(move |chunk| {
         let chunk = chunk.map_err(Into::into)?;
         for line in lines.push(&chunk) {
-            if let Ok(frame) = Frame::parse(&line)
-                && frame.event != EventType::Bookmark
-            {
-                note(&frame);
+            if let Some(line) = Headline::parse(&line).filter(|line| line.event != EventType::Bookmark) {
+                note(line);
             }
         }
         Ok(chunk)

@@ -24,7 +24,7 @@ struct Ticket {
     actor: Arc<str>,
     method: String,
     path: String,
-    body: Vec<u8>,
+    body: bytes::Bytes,
     arrival: u64,
 }
 
@@ -52,7 +52,13 @@ impl Gate {
         })
     }
 
-    fn enqueue(&self, actor: Arc<str>, method: String, path: String, body: Vec<u8>) -> oneshot::Receiver<()> {
+    fn enqueue(
+        &self,
+        actor: Arc<str>,
+        method: String,
+        path: String,
+        body: bytes::Bytes,
+    ) -> oneshot::Receiver<()> {
         let (pass, wait) = oneshot::channel();
         self.with(|waiting| {
             waiting.arrivals += 1;
@@ -95,7 +101,7 @@ where
             let (head, body) = request.into_parts();
             let body = collect(body).await?;
             let path = head.uri.path_and_query().map_or_else(String::new, ToString::to_string);
-            let wait = gate.enqueue(actor, head.method.to_string(), path, body.to_vec());
+            let wait = gate.enqueue(actor, head.method.to_string(), path, body.clone());
             wait.await.map_err(|_| "the runtime behind this client has ended")?;
             let request = http::Request::from_parts(head, body);
             tower::ServiceExt::oneshot(service, request).await.map_err(Into::into)

@@ -4,6 +4,7 @@ use super::{Event, Payload};
 use crate::scrub::{Scrub, Scrubber};
 use crate::wire::Verb;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 impl Scrub for Event {
     fn scrub(&mut self, scrubber: &mut Scrubber) {
@@ -29,7 +30,7 @@ impl Scrub for Event {
                 scrubber.text(error);
                 scrubber.close(to);
             }
-            Event::Frame { of, object, .. } => scrubber.json(of, object),
+            Event::Frame { of, object, .. } => scrubber.json(of, Arc::make_mut(object)),
             Event::Closed { of, error } => {
                 if let Some(error) = error {
                     scrubber.text(error);
@@ -44,7 +45,7 @@ impl Scrub for Event {
 fn payload(payload: &mut Payload, id: &str, scrubber: &mut Scrubber) {
     match payload {
         Payload::Empty => {}
-        Payload::Json(value) => scrubber.json(id, value),
+        Payload::Json(value) => scrubber.json(id, Arc::make_mut(value)),
         Payload::Text(text) => scrubber.text_of(id, text),
         Payload::Bytes(bytes) => {
             if !scrubber.may_keep(id, bytes) {

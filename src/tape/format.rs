@@ -3,7 +3,7 @@ use crate::{
     wire::{EventType, RequestInfo, Verb},
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The first record of a tape.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,11 +34,17 @@ pub enum Payload {
     /// No body.
     Empty,
     /// JSON; also YAML of an apply patch, converted.
-    Json(Value),
+    Json(Arc<Value>),
     /// Other UTF-8 text.
     Text(String),
     /// Other bytes.
     Bytes(Vec<u8>),
+}
+
+impl From<Value> for Payload {
+    fn from(value: Value) -> Self {
+        Payload::Json(value.into())
+    }
 }
 
 impl Payload {
@@ -50,7 +56,7 @@ impl Payload {
         if let Ok(value) = serde_json::from_slice::<Value>(bytes)
             && (value.is_object() || value.is_array())
         {
-            return Payload::Json(value);
+            return Payload::Json(value.into());
         }
         match std::str::from_utf8(bytes) {
             Ok(text) => match content_type.filter(|media| media.contains("yaml")) {
@@ -83,7 +89,7 @@ impl Payload {
 fn yaml(text: &str) -> Option<Payload> {
     // As kubectl reads YAML: 0644 is octal.
     let options = serde_saphyr::options! { legacy_octal_numbers: true };
-    serde_saphyr::from_str_with_options::<Value>(text, options).ok().map(Payload::Json)
+    serde_saphyr::from_str_with_options::<Value>(text, options).ok().map(|value| Payload::Json(value.into()))
 }
 
 /// A request that an actor sent.
@@ -151,7 +157,7 @@ pub enum Event {
         /// Its type.
         event: EventType,
         /// Its object.
-        object: Value,
+        object: Arc<Value>,
     },
     /// A watch ended.
     Closed {

@@ -73,17 +73,17 @@ impl Builder {
         status: u16,
         response: Value,
     ) {
-        let id = self.sent(by, verb, path, media, Payload::Json(body));
-        self.answer(&id, status, Payload::Json(response));
+        let id = self.sent(by, verb, path, media, Payload::from(body));
+        self.answer(&id, status, Payload::from(response));
     }
 
     pub(crate) fn get(&mut self, by: &str, path: &str, response: Value) {
         let verb = crate::wire::RequestInfo::from_parts(&http::Method::GET, path, "", None, false).verb;
         let id = self.sent(by, verb, path, None, Payload::Empty);
-        self.answer(&id, 200, Payload::Json(response));
+        self.answer(&id, 200, Payload::from(response));
     }
 
     pub(crate) fn frame(&mut self, of: &str, event: EventType, object: Value) {
-        self.push(Event::Frame { of: of.to_owned(), event, object });
+        self.push(Event::Frame { of: of.to_owned(), event, object: object.into() });
     }
 }

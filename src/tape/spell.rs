@@ -104,7 +104,7 @@ fn event(fields: Fields) -> Result<Event, String> {
     if let Some(of) = fields.frame {
         let word = fields.r#type.ok_or("a frame has a type")?;
         let event = EventType::parse(&word).ok_or_else(|| format!("{word:?} is no type of a frame"))?;
-        return Ok(Event::Frame { of, event, object: fields.body.ok_or("a frame has a body")? });
+        return Ok(Event::Frame { of, event, object: fields.body.ok_or("a frame has a body")?.into() });
     }
     if let Some(to) = fields.fail {
         return Ok(Event::Failed { to, error: fields.error.unwrap_or_default() });
@@ -144,9 +144,9 @@ fn payload(body: Option<Value>) -> Result<Payload, String> {
             Payload::Bytes(bytes)
         }
         Some(Value::Object(mut map)) if map.len() == 1 && map.contains_key("json") => {
-            Payload::Json(map.remove("json").unwrap_or_default())
+            Payload::Json(map.remove("json").unwrap_or_default().into())
         }
-        Some(value) => Payload::Json(value),
+        Some(value) => Payload::Json(value.into()),
     })
 }
 
@@ -156,14 +156,17 @@ fn spell(payload: &Payload) -> Option<Value> {
         Payload::Empty => None,
         Payload::Text(text) => Some(json!(text)),
         Payload::Bytes(bytes) => Some(json!({ "base64": STANDARD.encode(bytes) })),
-        // What would be read as text or bytes is wrapped.
-        Payload::Json(value @ Value::String(_)) => Some(json!({ "json": value })),
-        Payload::Json(value @ Value::Object(map))
-            if map.len() == 1 && (map.contains_key("json") || map.contains_key("base64")) =>
-        {
-            Some(json!({ "json": value }))
+        Payload::Json(value) => {
+            // What would be read as text or bytes is wrapped.
+            let wrapped = match &**value {
+                Value::String(_) => true,
+                Value::Object(map) => {
+                    map.len() == 1 && (map.contains_key("json") || map.contains_key("base64"))
+                }
+                _ => false,
+            };
+            Some(if wrapped { json!({ "json": **value }) } else { (**value).clone() })
         }
-        Payload::Json(value) => Some(value.clone()),
     }
 }
 
@@ -188,7 +191,7 @@ fn body_of(event: &Event) -> Option<Value> {
     match event {
         Event::Sent(sent) => spell(&sent.body),
         Event::Answer(answer) if answer.again.is_none() => spell(&answer.body),
-        Event::Frame { object, .. } => Some(object.clone()),
+        Event::Frame { object, .. } => Some((**object).clone()),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::{Event, Payload};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// Real values by kind and symbol argument.
 pub(super) type Bindings = BTreeMap<String, BTreeMap<String, String>>;
@@ -30,7 +30,7 @@ impl Symbols {
                 answer.headers.values_mut().try_for_each(|value| self.text(value))?;
                 self.payload(&mut answer.body)
             }
-            Event::Frame { object, .. } => self.value(object),
+            Event::Frame { object, .. } => self.value(Arc::make_mut(object)),
             Event::Failed { error, .. } => self.text(error),
             Event::Closed { error, .. } => error.as_mut().map_or(Ok(()), |error| self.text(error)),
             Event::Step { of, .. } => self.text(of),
@@ -39,7 +39,7 @@ impl Symbols {
 
     fn payload(&self, payload: &mut Payload) -> Result<(), String> {
         match payload {
-            Payload::Json(value) => self.value(value),
+            Payload::Json(value) => self.value(Arc::make_mut(value)),
             Payload::Text(text) => self.text(text),
             Payload::Empty | Payload::Bytes(_) => Ok(()),
         }

@@ -79,6 +79,41 @@ impl Frame {
     }
 }
 
+/// What a watch line says without its object's content: cheap to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headline {
+    /// What happened.
+    pub event: EventType,
+    /// `metadata.namespace`.
+    pub namespace: Option<String>,
+    /// `metadata.name`.
+    pub name: Option<String>,
+}
+
+impl Headline {
+    /// Reads one line; `None` when it is no frame.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Line {
+            r#type: String,
+            object: Object,
+        }
+        #[derive(serde::Deserialize)]
+        struct Object {
+            #[serde(default)]
+            metadata: Names,
+        }
+        #[derive(Default, serde::Deserialize)]
+        struct Names {
+            namespace: Option<String>,
+            name: Option<String>,
+        }
+        let line: Line = serde_json::from_slice(line).ok()?;
+        let Names { namespace, name } = line.object.metadata;
+        Some(Self { event: EventType::parse(&line.r#type)?, namespace, name })
+    }
+}
+
 /// Cuts a byte stream into lines, however the chunks fall.
 #[derive(Debug, Default)]
 pub struct LineSplitter(Vec<u8>);
@@ -110,6 +145,18 @@ impl LineSplitter {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_headline_is_what_the_frame_says() {
+        let object = json!({"kind": "A", "metadata": {"name": "n", "uid": "u"}, "spec": [1]});
+        let line = Frame { event: EventType::Deleted, object }.to_line();
+        let told = Headline { event: EventType::Deleted, namespace: None, name: Some("n".into()) };
+        assert_eq!(Headline::parse(line.as_bytes()), Some(told));
+        let status = Frame { event: EventType::Error, object: json!({"kind": "Status", "metadata": {}}) };
+        assert_eq!(Headline::parse(status.to_line().as_bytes()).unwrap().name, None);
+        assert_eq!(Headline::parse(b"{\"type\":\"NEW\",\"object\":{}}"), None);
+        assert_eq!(Headline::parse(b"[]"), None);
+    }
 
     #[test]
     fn a_frame_survives_the_way_out_and_in_however_it_is_cut() {

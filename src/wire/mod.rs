@@ -19,7 +19,7 @@ pub use body::{Body, collect, collect_limited};
 pub use causes::causes;
 pub(crate) use delta::list_key;
 pub use delta::{Change, delta, is_time};
-pub use frame::{EventType, Frame, FrameError, LineSplitter};
+pub use frame::{EventType, Frame, FrameError, Headline, LineSplitter};
 pub use query::{Query, escaped};
 pub use request::{RequestInfo, Verb};
 pub use resource::{ObjectKey, Resource};

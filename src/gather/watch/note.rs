@@ -66,7 +66,7 @@ impl Notes {
     }
 
     pub(super) async fn frame(&self, of: &str, event: EventType, object: Value) -> Result<(), Over> {
-        self.give(Note::Event(Event::Frame { of: of.to_owned(), event, object })).await
+        self.give(Note::Event(Event::Frame { of: of.to_owned(), event, object: object.into() })).await
     }
 
     /// `error` says why, unless the server ended it in good order.

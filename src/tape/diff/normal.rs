@@ -4,6 +4,7 @@ use crate::{
     wire::{ObjectKey, is_time},
 };
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Where a time stood.
 const TIME: &str = "$time";
@@ -20,7 +21,7 @@ pub(super) fn symbolic(tape: &Tape) -> Tape {
                 payload(&mut sent.body, &namespace);
             }
             Event::Answer(answer) => payload(&mut answer.body, &namespace),
-            Event::Frame { object, .. } => normal(object, &namespace),
+            Event::Frame { object, .. } => normal(Arc::make_mut(object), &namespace),
             _ => {}
         }
     }
@@ -29,7 +30,7 @@ pub(super) fn symbolic(tape: &Tape) -> Tape {
 
 fn payload(payload: &mut Payload, namespace: &str) {
     if let Payload::Json(value) = payload {
-        normal(value, namespace);
+        normal(Arc::make_mut(value), namespace);
     }
 }
 

@@ -82,7 +82,7 @@ fn another_last_status_and_a_missing_write_are_differences() {
     let new = recording(100, "kt-a", "x", false);
     let last = old.events.len() - 2;
     if let Event::Sent(sent) = &mut old.events[last].event {
-        sent.body = crate::tape::Payload::Json(json!({"status": {"ready": 2}}));
+        sent.body = crate::tape::Payload::from(json!({"status": {"ready": 2}}));
     }
     let entries = diff(&old, &new).entries;
     assert!(

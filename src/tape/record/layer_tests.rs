@@ -41,7 +41,7 @@ async fn a_write_and_its_answer_pass_and_are_recorded_clean() {
     assert_eq!(collect(response.unwrap().into_body()).await.unwrap(), body.as_bytes());
     let events = events(&recorder);
     let Event::Sent(sent) = &events[0] else { panic!("{events:?}") };
-    let clean = Payload::Json(
+    let clean = Payload::from(
         json!({"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"p": "$secret(s.p)"}}),
     );
     assert_eq!(
@@ -78,7 +78,7 @@ async fn watch_frames_are_recorded_as_they_pass_and_the_end_after_them() {
     drop(body);
     let events = events(&recorder);
     assert!(
-        matches!(&events[2], Event::Frame { of, object, .. } if of == "r1" && *object == json!({"a": 1}))
+        matches!(&events[2], Event::Frame { of, object, .. } if of == "r1" && **object == json!({"a": 1}))
     );
     assert!(matches!(&events[3], Event::Frame { .. }));
     assert_eq!(events[4..], [Event::Closed { of: "r1".to_owned(), error: None }]);

@@ -68,7 +68,7 @@ impl Tee {
     fn line(&mut self, line: &[u8]) {
         match Frame::parse(line) {
             Ok(Frame { event, object }) => {
-                self.recorder.record(Event::Frame { of: self.id.clone(), event, object });
+                self.recorder.record(Event::Frame { of: self.id.clone(), event, object: object.into() });
             }
             Err(error) => self.close(Some(error.to_string())),
         }

@@ -84,7 +84,7 @@ impl Divergence {
             let write = &plan.writes[write];
             divergence.changes = changes(write, attempt);
             if write.verb == attempt.info.verb && write.body != attempt.body {
-                divergence.bodies = Some((write.body.clone(), attempt.body.clone()));
+                divergence.bodies = Some(((*write.body).clone(), (*attempt.body).clone()));
             }
         }
         divergence
@@ -127,7 +127,7 @@ impl Divergence {
         divergence.missing = vec![Taped::of(taped)];
         if let Some(came) = came {
             divergence.changes = changes(taped, came);
-            divergence.bodies = Some((taped.body.clone(), came.body.clone()));
+            divergence.bodies = Some(((*taped.body).clone(), (*came.body).clone()));
         }
         divergence
     }

@@ -45,7 +45,7 @@ struct Slot {
 pub(super) struct Attempt {
     pub(super) actor: String,
     pub(super) info: RequestInfo,
-    pub(super) body: Value,
+    pub(super) body: Arc<Value>,
 }
 
 /// What a write that came is.

@@ -29,12 +29,12 @@ fn ledger(tape: Builder) -> Ledger {
 fn attempt(verb: Verb, path: &str, media: Option<&str>, body: Value) -> Attempt {
     let tape = sent(verb, path, media, body.clone());
     let crate::tape::Event::Sent(sent) = &tape.events[0].event else { unreachable!("one request was sent") };
-    Attempt { actor: "op".into(), info: sent.info(), body }
+    Attempt { actor: "op".into(), info: sent.info(), body: body.into() }
 }
 
 fn sent(verb: Verb, path: &str, media: Option<&str>, body: Value) -> Tape {
     let mut one = Builder::new();
-    one.sent("op", verb, path, media, Payload::Json(body));
+    one.sent("op", verb, path, media, Payload::from(body));
     one.build()
 }
 
@@ -108,7 +108,7 @@ fn order_binds_where_the_second_was_sent_after_the_first_was_answered() {
     echo["metadata"]["uid"] = json!("u");
 
     let mut causal = Builder::new();
-    causal.write("op", Patch, ECHO, Some(MERGE), finalizer().body, 200, echo.clone());
+    causal.write("op", Patch, ECHO, Some(MERGE), (*finalizer().body).clone(), 200, echo.clone());
     causal.write("op", Apply, CHILD, Some(APPLY), owned.clone(), 201, answer.clone());
     let mut causal = ledger(causal);
     assert_eq!(take(&mut causal, &child), Verdict::Early { write: 1, first: 0 });
@@ -117,9 +117,9 @@ fn order_binds_where_the_second_was_sent_after_the_first_was_answered() {
 
     let mut crossed = Builder::new();
     let first = crossed.sent("op", Patch, ECHO, Some(MERGE), Payload::Json(finalizer().body));
-    let second = crossed.sent("op", Apply, CHILD, Some(APPLY), Payload::Json(owned));
-    crossed.answer(&first, 200, Payload::Json(echo));
-    crossed.answer(&second, 201, Payload::Json(answer));
+    let second = crossed.sent("op", Apply, CHILD, Some(APPLY), Payload::from(owned));
+    crossed.answer(&first, 200, Payload::from(echo));
+    crossed.answer(&second, 201, Payload::from(answer));
     assert_eq!(take(&mut ledger(crossed), &child), Verdict::Match(1));
 }
 
@@ -208,8 +208,8 @@ fn a_repair_that_was_sent_before_the_damage_was_answered_waits_for_the_damage() 
     applied(&mut tape, 1, 201, 5);
     let delete = tape.sent("driver", Verb::Delete, CHILD, None, Payload::Empty);
     let again = tape.sent("op", Apply, CHILD, Some(APPLY), Payload::Json(apply(1).body));
-    tape.answer(&delete, 200, Payload::Json(json!({"kind": "Status", "status": "Success"})));
-    tape.answer(&again, 201, Payload::Json(object("e", 7, &json!({"replicas": 1}))));
+    tape.answer(&delete, 200, Payload::from(json!({"kind": "Status", "status": "Success"})));
+    tape.answer(&again, 201, Payload::from(object("e", 7, &json!({"replicas": 1}))));
     let mut ledger = ledger(tape);
     take(&mut ledger, &apply(1));
     assert_eq!(take(&mut ledger, &apply(1)), Verdict::Repeat(Some(0)));

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{
     entropy::Offset,
-    scrub::serve,
     tape::{Answer, Class, Event, Header, Payload, Tape, TapeEvent, Write, classify, record::DROPPED},
     wire::{ObjectKey, RequestInfo, Verb},
 };
@@ -81,7 +80,7 @@ impl Plan {
     pub(super) fn new(tape: &Tape) -> Self {
         // Writes are compared by symbol; what is served are the stand-ins of the symbols.
         let mut writes = classify(tape);
-        writes.iter_mut().filter_map(|write| write.response.as_mut()).for_each(serve);
+        writes.iter_mut().filter_map(|write| write.response.as_mut()).for_each(stand_ins::served_body);
         let tape = &stand_ins::served(tape);
         let exchanges = exchanges(tape);
         let roots = roots(tape, &writes);

@@ -152,7 +152,7 @@ impl Player {
         match parse(&info, body) {
             Ok(mut body) => {
                 core.masks.mask(&info, &mut body);
-                core.write(Attempt { actor: actor.to_owned(), info, body }, now)
+                core.write(Attempt { actor: actor.to_owned(), info, body: body.into() }, now)
             }
             Err(failure) => Reply::Now(Ok(failure.to_response())),
         }

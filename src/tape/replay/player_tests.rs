@@ -18,7 +18,7 @@ fn object(rv: u64, replicas: u64) -> Value {
 /// Status and body of the answer; `None` where there is none yet.
 fn ask(player: &Player, verb: Verb, path: &str, media: Option<&str>, body: &Value) -> Option<(u16, Value)> {
     let mut one = Builder::new();
-    one.sent("op", verb, path, media, Payload::Json(body.clone()));
+    one.sent("op", verb, path, media, Payload::from(body.clone()));
     let Event::Sent(sent) = &one.build().events[0].event else { unreachable!("one request was sent") };
     let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let Reply::Now(Ok(response)) = player.decide("op", sent.info(), &bytes, LATE) else { return None };
@@ -133,7 +133,7 @@ fn strict_takes_every_write_in_order_and_lenient_takes_anything() {
 #[test]
 fn a_write_that_was_never_answered_is_not_answered() {
     let mut tape = Builder::new();
-    tape.sent("op", Verb::Apply, CHILD, Some(APPLY), Payload::Json(json!({"spec": {"replicas": 1}})));
+    tape.sent("op", Verb::Apply, CHILD, Some(APPLY), Payload::from(json!({"spec": {"replicas": 1}})));
     let player = Player::new(&tape.build(), Level::Semantic);
     assert_eq!(apply(&player, 1), None);
     assert_eq!(player.verdict(true, LATE), None);

@@ -310,7 +310,7 @@ pub(super) fn as_outcome(said: &Said) -> Outcome {
 
 fn object_of(said: &Said) -> Option<Arc<Value>> {
     match &said.body {
-        Payload::Json(object) if said.status < 300 => Some(Arc::new(object.clone())),
+        Payload::Json(object) if said.status < 300 => Some(object.clone()),
         _ => None,
     }
 }

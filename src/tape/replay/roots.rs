@@ -60,7 +60,7 @@ impl Book {
         if write.class == Class::Failed {
             return;
         }
-        let response = write.response.as_ref();
+        let response = write.response.as_deref();
         if let Some(uid) = response.and_then(|object| text(object, "/metadata/uid")) {
             self.key_of_uid.insert(uid.clone(), write.key.clone());
             self.uid_of_key.insert(write.key.clone(), uid);

@@ -71,10 +71,11 @@ impl Core {
     /// A repeat with later times leaves these behind: a lease that is renewed must not look abandoned, however
     /// much longer than on the tape it is held.
     pub(super) fn renew(&mut self, attempt: &Attempt, key: &ObjectKey, object: Arc<Value>) -> Arc<Value> {
-        let mut renewed = (*object).clone();
-        if !take_times(&attempt.body, &mut renewed) {
+        if !has_other_times(&attempt.body, &object) {
             return object;
         }
+        let mut renewed = (*object).clone();
+        take_times(&attempt.body, &mut renewed);
         let told = self.given.iter().filter(|((_, known), _)| known == key).map(|(_, rv)| *rv).max();
         let rv = self.newest_rv(key).max(told.unwrap_or(0)).max(rv_of(&object));
         renewed["metadata"]["resourceVersion"] = json!(rv.to_string());
@@ -85,19 +86,28 @@ impl Core {
     }
 }
 
-/// Puts the times of a body into an object where it has other ones; whether there were any.
-fn take_times(body: &Value, object: &mut Value) -> bool {
+/// Whether a body has a time where an object has another one.
+fn has_other_times(body: &Value, object: &Value) -> bool {
+    match (body, object) {
+        (Value::Object(body), Value::Object(object)) => body.iter().any(|(field, value)| {
+            field != "metadata" && object.get(field).is_some_and(|old| has_other_times(value, old))
+        }),
+        (Value::String(new), Value::String(old)) => new != old && is_time(new) && is_time(old),
+        _ => false,
+    }
+}
+
+/// Puts the times of a body into an object where it has other ones.
+fn take_times(body: &Value, object: &mut Value) {
     match (body, object) {
         (Value::Object(body), Value::Object(object)) => {
-            let pairs = body.iter().filter(|(field, _)| *field != "metadata");
-            pairs.fold(false, |any, (field, value)| {
-                object.get_mut(field).is_some_and(|old| take_times(value, old)) || any
-            })
+            for (field, value) in body.iter().filter(|(field, _)| *field != "metadata") {
+                if let Some(old) = object.get_mut(field) {
+                    take_times(value, old);
+                }
+            }
         }
-        (Value::String(new), Value::String(old)) if is_time(new) && is_time(old) && new != old => {
-            old.clone_from(new);
-            true
-        }
-        _ => false,
+        (Value::String(new), Value::String(old)) if is_time(new) && is_time(old) => old.clone_from(new),
+        _ => {}
     }
 }

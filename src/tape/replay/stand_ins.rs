@@ -4,6 +4,7 @@ use crate::{
     wire::RequestInfo,
 };
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A copy of the tape with stand-ins in the place of secrets, as it is served.
 pub(super) fn served(tape: &Tape) -> Tape {
@@ -12,14 +13,35 @@ pub(super) fn served(tape: &Tape) -> Tape {
         match &mut event.event {
             Event::Answer(answer) => {
                 if let Payload::Json(body) = &mut answer.body {
-                    serve(body);
+                    served_body(body);
                 }
             }
-            Event::Frame { object, .. } => serve(object),
+            Event::Frame { object, .. } => served_body(object),
             _ => {}
         }
     }
     tape
+}
+
+/// Bodies without secrets stay shared with the tape.
+pub(super) fn served_body(body: &mut Arc<Value>) {
+    if has_secrets(body) {
+        serve(Arc::make_mut(body));
+    }
+}
+
+fn has_secrets(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_marked(text),
+        Value::Array(items) => items.iter().any(has_secrets),
+        Value::Object(fields) => fields.values().any(has_secrets),
+        _ => false,
+    }
+}
+
+/// A search for one byte is fast in unoptimised builds too.
+fn is_marked(text: &str) -> bool {
+    text.as_bytes().contains(&b'$') && text.contains("$secret")
 }
 
 /// Turns the secrets of a write that came into the symbols that the tape has for them: a stand-in into its
@@ -33,7 +55,7 @@ impl Masks {
         for event in &tape.events {
             let body = match &event.event {
                 Event::Answer(answer) => answer.body.json(),
-                Event::Frame { object, .. } => Some(object),
+                Event::Frame { object, .. } => Some(&**object),
                 Event::Sent(sent) => sent.body.json(),
                 _ => None,
             };
@@ -54,7 +76,7 @@ impl Masks {
 
 fn expect(scrubber: &mut Scrubber, value: &Value) {
     match value {
-        Value::String(text) if text.contains("$secret") => {
+        Value::String(text) if is_marked(text) => {
             for name in symbols_in(text) {
                 scrubber.expect_stand_in(&format!("$secret({name})"));
             }

@@ -67,7 +67,7 @@ struct Fold {
 }
 
 impl Fold {
-    fn frame(&mut self, info: &RequestInfo, event: EventType, object: &Value) {
+    fn frame(&mut self, info: &RequestInfo, event: EventType, object: &Arc<Value>) {
         if matches!(event, EventType::Bookmark | EventType::Error) {
             return;
         }
@@ -78,7 +78,7 @@ impl Fold {
     fn answer(
         &mut self,
         info: &RequestInfo,
-        body: &Value,
+        body: &Arc<Value>,
         lists: &mut BTreeMap<(TypeKey, Option<String>), BTreeSet<ObjectKey>>,
     ) {
         match info.verb {
@@ -112,7 +112,7 @@ impl Fold {
                 item["kind"] = json!(kind);
                 item["apiVersion"] = json!(api_version);
             }
-            present.extend(self.meet(info, &item, false, info.metadata_only));
+            present.extend(self.meet(info, &item.into(), false, info.metadata_only));
         }
         let narrowed = info.query.get("labelSelector").or(info.query.get("fieldSelector")).is_some();
         let paged = body.pointer("/metadata/continue").is_some() || info.query.get("continue").is_some();
@@ -147,7 +147,7 @@ impl Fold {
     fn meet(
         &mut self,
         info: &RequestInfo,
-        object: &Value,
+        object: &Arc<Value>,
         deleted: bool,
         partial: bool,
     ) -> Option<ObjectKey> {
@@ -165,7 +165,7 @@ impl Fold {
         let version = Version {
             rv,
             key: key.clone(),
-            object: Arc::new(object.clone()),
+            object: object.clone(),
             deleted,
             status_write: None,
             whole: !partial,

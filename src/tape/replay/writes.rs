@@ -10,7 +10,7 @@ use crate::{
     wire::{Failure, ObjectKey, Response, Verb},
 };
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 impl Core {
@@ -93,11 +93,11 @@ impl Core {
             }
         }
         let object = taped.response.as_ref().filter(|object| rv_of(object) > 0);
-        let gone = taped.verb == Verb::Delete && object.is_none_or(is_final);
+        let gone = taped.verb == Verb::Delete && object.is_none_or(|object| is_final(object));
         let rv = taped.response_rv.unwrap_or_else(|| self.newest_rv(&taped.key) + 1);
         let whole = matches!(taped.info.subresource.as_deref(), None | Some("status"));
         if gone || (whole && object.is_some()) {
-            let object = if gone { None } else { object.map(|object| Arc::new(object.clone())) };
+            let object = if gone { None } else { object.cloned() };
             let known = self.own.get(&taped.key).is_some_and(|own| own.rv > rv);
             if !known {
                 self.own.insert(
@@ -109,8 +109,7 @@ impl Core {
     }
 
     fn exchange_of(&self, write: usize) -> Option<&Exchange> {
-        let n = self.plan.writes[write].requested_n;
-        self.plan.exchanges.values().find(|exchange| exchange.n == n)
+        self.plan.exchanges.get(&self.plan.writes[write].id)
     }
 
     /// Whether its operator was killed, or gave up, before any answer came.

@@ -5,7 +5,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Times this far from the base are the recording's; others are somebody's data and stay as they are.
 const BEFORE: i64 = 60 * 60;
@@ -43,7 +43,7 @@ impl Encoder {
                 answer.headers.values_mut().for_each(|value| *value = self.text(value));
                 self.payload(&mut answer.body);
             }
-            Event::Frame { object, .. } => self.value(object, ""),
+            Event::Frame { object, .. } => self.value(Arc::make_mut(object), ""),
             Event::Failed { error, .. } | Event::Closed { error: Some(error), .. } => {
                 *error = self.text(error)
             }
@@ -55,7 +55,7 @@ impl Encoder {
 
     fn payload(&mut self, payload: &mut Payload) {
         match payload {
-            Payload::Json(value) => self.value(value, ""),
+            Payload::Json(value) => self.value(Arc::make_mut(value), ""),
             Payload::Text(text) => *text = self.text(text),
             Payload::Empty | Payload::Bytes(_) => {}
         }

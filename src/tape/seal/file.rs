@@ -9,6 +9,7 @@ use std::{
     collections::BTreeMap,
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// How a tape is sealed.
@@ -122,11 +123,11 @@ fn drop_managed_fields(event: &mut Event) {
     let payload = match event {
         Event::Sent(sent) => &mut sent.body,
         Event::Answer(answer) => &mut answer.body,
-        Event::Frame { object, .. } => return drop_in(object),
+        Event::Frame { object, .. } => return drop_in(Arc::make_mut(object)),
         _ => return,
     };
     if let Payload::Json(value) = payload {
-        drop_in(value);
+        drop_in(Arc::make_mut(value));
     }
 }
 

@@ -52,11 +52,11 @@ pub(in crate::tape) fn tape() -> Tape {
     for body in [
         Payload::Text("a $ {\"x\"".to_owned()),
         Payload::Bytes(vec![0, 255]),
-        Payload::Json(json!({"base64": "YQ=="})),
-        Payload::Json(json!({"json": 1})),
-        Payload::Json(json!("text")),
-        Payload::Json(Value::Null),
-        Payload::Json(json!([])),
+        Payload::from(json!({"base64": "YQ=="})),
+        Payload::from(json!({"json": 1})),
+        Payload::from(json!("text")),
+        Payload::from(Value::Null),
+        Payload::from(json!([])),
     ] {
         let id = tape.sent("kcm", Verb::Get, "/version", None, body.clone());
         tape.answer(&id, 200, body);

@@ -136,7 +136,7 @@ impl<'a> Table<'a> {
         let row = &mut self.rows[at];
         (row.status, row.answer, row.what) = (Some(answer.status), Some(n), text);
         if !is_write && let Payload::Json(body) = &answer.body {
-            row.body = Some(body.clone());
+            row.body = Some((**body).clone());
         }
     }
 

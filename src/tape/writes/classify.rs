@@ -9,7 +9,7 @@ use crate::{
     wire::{ObjectKey, RequestInfo, Verb},
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What a write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,8 @@ pub enum Class {
 pub struct Write {
     /// The request's index in [`Tape::events`].
     pub index: usize,
+    /// The request's id on the tape.
+    pub id: String,
     /// Who sent it.
     pub actor: String,
     /// The object. A create's name is that of the answer, else that of the body; a write without any name
@@ -39,7 +41,7 @@ pub struct Write {
     /// The whole parsed head.
     pub info: RequestInfo,
     /// The body; `null` when there is none, a string when it is no JSON.
-    pub body: Value,
+    pub body: Arc<Value>,
     /// The answer's status code; 0 when no answer came.
     pub status: u16,
     /// What it did.
@@ -51,7 +53,7 @@ pub struct Write {
     /// When it was sent.
     pub requested_at: Offset,
     /// The answer's JSON body.
-    pub response: Option<Value>,
+    pub response: Option<Arc<Value>>,
     /// `metadata.resourceVersion` of the answer.
     pub response_rv: Option<u64>,
     /// Whether it writes the status subresource.
@@ -92,7 +94,7 @@ fn is_effective(write: &Write, last: &Write, versions: &Versions<'_>, all: &[Wri
     if !same_body(write.verb, write.subresource.as_deref(), &write.body, &last.body) {
         return true;
     }
-    let response = write.response.as_ref();
+    let response = write.response.as_deref();
     let Some(rv) = write.response_rv else {
         // A delete that is answered by a Status took the object away.
         return matches!(write.verb, Verb::Delete | Verb::DeleteCollection);
@@ -126,7 +128,7 @@ pub(crate) fn term(key: &ObjectKey, body: &Value) -> Option<(Value, Value)> {
 
 /// Whether the object's generation rose between two revisions and no other effective write did it.
 fn rose_by(write: &Write, before: &Value, before_rv: u64, rv: u64, all: &[Write]) -> bool {
-    let (Some(old), Some(new)) = (generation(before), write.response.as_ref().and_then(generation)) else {
+    let (Some(old), Some(new)) = (generation(before), write.response.as_deref().and_then(generation)) else {
         return false;
     };
     let explains = |other: &&Write| {
@@ -134,7 +136,7 @@ fn rose_by(write: &Write, before: &Value, before_rv: u64, rv: u64, all: &[Write]
             && other.key == write.key
             && other.class == Class::Effective
             && other.response_rv.is_some_and(|other| other > before_rv && other < rv)
-            && other.response.as_ref().and_then(generation) == Some(new)
+            && other.response.as_deref().and_then(generation) == Some(new)
     };
     !write.is_status && new > old && !all.iter().any(|other| explains(&other))
 }
@@ -156,7 +158,10 @@ fn collect(tape: &Tape) -> Vec<Write> {
                 let write = &mut writes[write];
                 write.answered_n = Some(*n);
                 write.status = answer.status;
-                write.response = answer.body.json().cloned();
+                write.response = match &answer.body {
+                    Payload::Json(body) => Some(body.clone()),
+                    _ => None,
+                };
                 take_key(write);
             }
             Event::Failed { to, .. } => {
@@ -174,14 +179,15 @@ fn unanswered(index: usize, n: u64, at: Offset, sent: &Sent) -> Option<Write> {
     let info = sent.info();
     let resource = info.resource.clone()?;
     let body = match &sent.body {
-        Payload::Empty => Value::Null,
+        Payload::Empty => Arc::default(),
         Payload::Json(value) => value.clone(),
-        other => Value::String(String::from_utf8_lossy(&other.to_bytes()).into_owned()),
+        other => Value::String(String::from_utf8_lossy(&other.to_bytes()).into_owned()).into(),
     };
     let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let name = info.name.as_deref().unwrap_or(name);
     Some(Write {
         index,
+        id: sent.id.clone(),
         actor: sent.by.clone(),
         key: ObjectKey::new(&resource, info.namespace.as_deref(), name),
         subresource: info.subresource.clone(),

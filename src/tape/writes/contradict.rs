@@ -17,10 +17,9 @@ fn by_value(body: &Value, before: Option<&Value>, after: Option<&Value>) -> bool
     match body {
         Value::Object(fields) => {
             fields.iter().filter(|(key, _)| !key.starts_with('$')).any(|(key, field)| {
-                let at = |value: Option<&Value>| -> Option<Value> {
-                    value.and_then(|value| value.get(key)).cloned()
-                };
-                by_value(field, at(before).as_ref(), at(after).as_ref())
+                let (before, after) =
+                    (before.and_then(|value| value.get(key)), after.and_then(|value| value.get(key)));
+                by_value(field, before, after)
             })
         }
         Value::Array(items) => by_list(items, before, after),
@@ -31,22 +30,25 @@ fn by_value(body: &Value, before: Option<&Value>, after: Option<&Value>) -> bool
 }
 
 fn by_list(items: &[Value], before: Option<&Value>, after: Option<&Value>) -> bool {
-    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
     let (old, new) = (list(before), list(after));
-    match list_key(items, &old) {
+    match list_key(items, old) {
         // Paired by key: the server may hold items of others, in another order.
         Some(key) if items.iter().any(Value::is_object) => items.iter().any(|item| {
-            let find = |items: &[Value]| items.iter().find(|other| other.get(key) == item.get(key)).cloned();
-            by_value(item, find(&old).as_ref(), find(&new).as_ref())
+            let find = |other: &&Value| other.get(key) == item.get(key);
+            by_value(item, old.iter().find(find), new.iter().find(find))
         }),
         _ if items.iter().any(Value::is_object) => {
             items.iter().enumerate().any(|(at, item)| by_value(item, old.get(at), new.get(at)))
         }
         _ => {
             let holds = |list: &[Value]| items.iter().all(|item| list.contains(item));
-            !holds(&old) && (after.is_none() || holds(&new))
+            !holds(old) && (after.is_none() || holds(new))
         }
     }
+}
+
+fn list(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Whether one operation of a JSON patch finds something else than what it leaves behind.
