@@ -4,6 +4,7 @@ use super::{
     ledger::{Attempt, Ledger},
     plan::{Mark, Plan, Said, TypeKey},
     stand_ins::Masks,
+    texts::Texts,
     watches::Watches,
 };
 use crate::{
@@ -78,6 +79,7 @@ pub(super) struct Core {
     pub(super) divergence: Option<Divergence>,
     pub(super) events: BTreeMap<ObjectKey, Value>,
     pub(super) strict_next: BTreeMap<String, usize>,
+    pub(super) texts: Texts,
 }
 
 /// The object as the last matched write left it.
@@ -146,6 +148,7 @@ impl Core {
             divergence: None,
             events: BTreeMap::new(),
             strict_next: BTreeMap::new(),
+            texts: Texts::default(),
         }
     }
 

@@ -15,6 +15,7 @@ mod roots;
 mod schedule;
 mod stale;
 mod stand_ins;
+mod texts;
 mod versions;
 mod watches;
 mod writes;

@@ -9,6 +9,7 @@ use crate::{
     tape::Payload,
     wire::{Body, Failure, ObjectKey, RequestInfo, Response, Verb},
 };
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -94,7 +95,7 @@ impl Core {
         self.give(actor, &key, answer.as_deref().map_or(0, rv_of));
         match answer {
             Some(object) if info.metadata_only => Some(json_response(&metadata_of(&object))),
-            Some(object) => Some(json_response(&object)),
+            Some(object) => Some(self.texts.response(&object)),
             None => self.is_known(&key).then(|| Failure::not_found(info).to_response()),
         }
     }
@@ -324,13 +325,21 @@ pub(super) fn respond(status: u16, body: &Payload) -> Response {
     };
     let kind = if matches!(body, Payload::Text(_)) { "text/plain" } else { "application/json" };
     let mut response = Response::new(Body::full(bytes));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.status_mut() = status_of(status);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
+pub(super) fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)
+}
+
 pub(super) fn json_response(object: &Value) -> Response {
-    let mut response = Response::new(Body::full(object.to_string()));
+    json_text(object.to_string())
+}
+
+pub(super) fn json_text(text: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Body::full(text.into()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

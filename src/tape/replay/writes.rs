@@ -3,7 +3,7 @@ use super::{
     divergence::Divergence,
     ledger::{Attempt, Verdict},
     plan::{DRIVER, Exchange, rv_of},
-    reads::{Reply, json_response, respond},
+    reads::{Reply, json_response, respond, status_of},
 };
 use crate::{
     tape::{Class, Payload, same_body},
@@ -120,7 +120,11 @@ impl Core {
     fn taped_response(&self, write: usize) -> Outcome {
         match self.exchange_of(write).and_then(|exchange| exchange.answer.as_ref()) {
             Some((_, _, answer)) => {
-                let mut response = respond(answer.status, &answer.body);
+                let mut response = match &answer.body {
+                    Payload::Json(object) => self.texts.response(object),
+                    other => respond(answer.status, other),
+                };
+                *response.status_mut() = status_of(answer.status);
                 for (name, value) in &answer.headers {
                     let name = http::HeaderName::from_bytes(name.as_bytes());
                     if let (Ok(name), Ok(value)) = (name, value.parse()) {
@@ -149,7 +153,7 @@ impl Core {
             (_, Some(object)) => {
                 let object = self.renew(attempt, &key, object);
                 self.give(&attempt.actor, &key, rv_of(&object));
-                json_response(&object)
+                self.texts.response(&object)
             }
             (Verb::Create, None) => last.map_or_else(
                 || Failure::not_found(&named).to_response(),
@@ -170,7 +174,7 @@ impl Core {
                 if let Some(key) = attempt.info.key() {
                     self.give(&attempt.actor, &key, rv_of(&object));
                 }
-                json_response(&object)
+                self.texts.response(&object)
             }
             (None, Some(write)) => {
                 self.taped_response(write).unwrap_or_else(|_| Failure::not_found(&attempt.info).to_response())
