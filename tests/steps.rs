@@ -67,3 +67,14 @@ fn a_panic_is_not_lost_by_a_kill() {
     let failure = result.expect("a failure is a value").expect_err("the operator panicked");
     assert!(matches!(failure, Failure::Panic(_)), "{failure}");
 }
+
+#[test]
+fn a_scenario_for_a_cluster_says_how_to_get_one() {
+    let options = options("on_a_cluster").needs_cluster();
+    let text = text(kubetape::try_run(options, |_: World| async {}));
+    assert!(text.contains("this scenario runs on a cluster alone"), "{text}");
+    assert!(
+        text.trim_end().ends_with("KUBETAPE_CLUSTER=envtest cargo test on_a_cluster -- --include-ignored"),
+        "{text}"
+    );
+}

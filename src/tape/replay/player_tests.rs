@@ -138,3 +138,39 @@ fn a_write_that_was_never_answered_is_not_answered() {
     assert_eq!(apply(&player, 1), None);
     assert_eq!(player.verdict(true, LATE), None);
 }
+
+#[test]
+fn strict_ends_when_the_last_repeat_has_come_and_semantic_before() {
+    let mut tape = Builder::new();
+    applied(&mut tape, 1, 201, 5);
+    applied(&mut tape, 1, 200, 5);
+    let tape = tape.build();
+    let (strict, semantic) = (Player::new(&tape, Level::Strict), Player::new(&tape, Level::Semantic));
+    assert!(apply(&strict, 1).is_some() && apply(&semantic, 1).is_some());
+    assert!(semantic.is_complete() && semantic.verdict(true, LATE).is_none());
+    assert!(!strict.is_complete());
+    let missing = strict.verdict(true, LATE).expect("the repeat is missing");
+    assert_eq!(missing.kind, crate::tape::DivergenceKind::Missing);
+    assert_eq!(missing.taped.map(|taped| taped.n), Some(3));
+    assert!(apply(&strict, 1).is_some());
+    assert!(strict.is_complete() && strict.verdict(true, LATE).is_none());
+}
+
+#[test]
+fn a_write_without_a_name_is_found_by_its_path_and_query() {
+    let path = format!("{CHILDREN}?labelSelector=app%3De");
+    let mut tape = Builder::new();
+    let answer = json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
+    tape.write("op", Verb::DeleteCollection, &path, None, Value::Null, 200, answer.clone());
+    let tape = tape.build();
+    let player = Player::new(&tape, Level::Semantic);
+    assert_eq!(player.progress(), (1, 0));
+    assert_eq!(ask(&player, Verb::DeleteCollection, &path, None, &Value::Null), Some((200, answer)));
+    assert_eq!((player.progress(), player.verdict(true, LATE)), ((1, 1), None));
+
+    let player = Player::new(&tape, Level::Semantic);
+    assert_eq!(ask(&player, Verb::DeleteCollection, CHILDREN, None, &Value::Null), None);
+    let all = player.verdict(false, LATE).expect("everything would be deleted");
+    assert_eq!(all.kind, crate::tape::DivergenceKind::Different);
+    assert!(all.changes.iter().any(|change| change.path.contains("labelSelector")), "{:?}", all.changes);
+}
