@@ -22,3 +22,4 @@ mod verbs;
 pub use admission::PLUGINS;
 pub use controllers::CONTROLLERS;
 pub use service::{Options, Sim};
+pub use verbs::Printed;

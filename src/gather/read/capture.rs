@@ -1,6 +1,7 @@
 use super::{
     super::{Error, FORMAT_VERSION, Kind, Kinds, unescape},
-    document,
+    document, known,
+    log::LogFile,
     source::{self, Entry},
 };
 use serde_json::Value;
@@ -67,15 +68,6 @@ pub struct Table {
     pub cells: BTreeMap<(String, String), Vec<Value>>,
 }
 
-/// A log that came along.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogFile {
-    /// Its path in the capture.
-    pub path: String,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
 /// What a cluster held, as it was written down.
 #[derive(Clone, Debug, Default)]
 pub struct Capture {
@@ -83,7 +75,8 @@ pub struct Capture {
     pub origin: Origin,
     /// The objects.
     pub objects: BTreeMap<Id, Value>,
-    /// The kinds that the server had, if it was asked.
+    /// The kinds that the server had; where it was not asked, those that every server has. Those of the
+    /// definitions and objects are among them.
     pub kinds: Kinds,
     /// How the server prints its kinds, by plural and group.
     pub tables: BTreeMap<String, Table>,
@@ -183,7 +176,7 @@ impl Reader {
     }
 
     fn log(&mut self, path: String, size: u64) {
-        self.capture.logs.push(LogFile { path, size });
+        self.capture.logs.push(LogFile::at(path, size));
     }
 
     fn with(&mut self, entry: &mut Entry<'_>, read: impl Fn(&mut Self, &str, &[u8]) -> Result<(), String>) {
@@ -267,35 +260,8 @@ impl Reader {
                 |object: &Value| object["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
             capture.time = capture.objects.values().filter_map(created).max().unwrap_or_default();
         }
-        let asked = Kinds::new(self.kinds);
-        let known = |id: &Id| asked.iter().any(|kind| kind.group == id.group && kind.kind == id.kind);
-        let others =
-            capture.objects.iter().filter(|(id, _)| !known(id)).map(|(id, object)| guess(id, object));
-        capture.kinds = Kinds::new(asked.iter().cloned().chain(others));
+        capture.kinds = known::kinds(self.kinds, &capture.objects);
         capture
-    }
-}
-
-/// A kind of which only objects are known; its plural is made as English makes it.
-fn guess(id: &Id, object: &Value) -> Kind {
-    let version = object["apiVersion"].as_str().unwrap_or_default();
-    let singular = id.kind.to_lowercase();
-    let plural = match singular.as_str() {
-        word if word.ends_with('s') || word.ends_with('x') || word.ends_with("ch") => format!("{word}es"),
-        word if word.ends_with('y') && !word.ends_with("ay") && !word.ends_with("ey") => {
-            format!("{}ies", &word[..word.len() - 1])
-        }
-        word => format!("{word}s"),
-    };
-    Kind {
-        group: id.group.clone(),
-        version: version.rsplit('/').next().unwrap_or(version).to_owned(),
-        plural,
-        singular,
-        kind: id.kind.clone(),
-        namespaced: !id.namespace.is_empty(),
-        verbs: vec!["list".into()],
-        ..Kind::default()
     }
 }
 

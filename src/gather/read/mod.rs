@@ -4,6 +4,9 @@
 
 mod capture;
 mod document;
+mod known;
+mod log;
 mod source;
 
-pub use capture::{Capture, Id, LogFile, Origin, Table};
+pub use capture::{Capture, Id, Origin, Table};
+pub use log::{LogFile, logs_of};

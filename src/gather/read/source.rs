@@ -1,9 +1,7 @@
 use super::super::{Error, Format};
-#[cfg(feature = "archive")]
-use std::io;
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -62,6 +60,25 @@ pub(super) fn walk(path: &Path, each: &mut dyn FnMut(Entry<'_>)) -> Result<Vec<S
         _ => return Err(Error::NoArchives { path: path.to_owned() }),
     }
     Ok(notes)
+}
+
+/// Copies one file of a capture, whose path [`walk`] gave.
+pub(super) fn copy(path: &Path, inside: &str, out: &mut dyn Write) -> Result<(), Error> {
+    let fail = |source| Error::Read { path: path.join(inside), source };
+    if path.is_dir() {
+        let mut file = File::open(path.join(inside)).map_err(fail)?;
+        return io::copy(&mut file, out).map(drop).map_err(fail);
+    }
+    let mut done = None;
+    walk(path, &mut |entry| {
+        if entry.path == inside && done.is_none() {
+            done = Some(io::copy(entry.content, out));
+        }
+    })?;
+    match done {
+        Some(copied) => copied.map(drop).map_err(fail),
+        None => Err(fail(io::ErrorKind::NotFound.into())),
+    }
 }
 
 fn folder(path: &Path, inside: &str, each: &mut dyn FnMut(Entry<'_>), notes: &mut Vec<String>) {

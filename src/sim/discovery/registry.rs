@@ -84,6 +84,12 @@ impl Registry {
         self.version(group, version)?.iter().find(|kind| kind.kind == name)
     }
 
+    /// A type of a kind, in the version that is preferred.
+    pub fn named(&self, group: &str, kind: &str) -> Option<&Arc<Kind>> {
+        let group = self.groups.iter().find(|found| found.name == group)?;
+        group.versions.iter().flat_map(|(_, kinds)| kinds).find(|found| found.kind == kind)
+    }
+
     /// A type in the version that is preferred.
     pub fn preferred(&self, group: &str, plural: &str) -> Option<&Arc<Kind>> {
         let group = self.groups.iter().find(|found| found.name == group)?;

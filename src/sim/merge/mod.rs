@@ -9,7 +9,7 @@ mod apply_tests;
 mod changes;
 mod error;
 mod fieldset;
-mod go_print;
+mod go_syntax;
 mod json_patch;
 mod last_applied;
 mod managers;
@@ -23,7 +23,6 @@ mod union;
 
 pub use apply::{Write, apply, keep_times, track_update};
 pub use error::{Conflict, Error};
-pub use go_print::go_print;
 pub use json_patch::json_patch;
 pub use merge_patch::merge_patch;
 pub use strategic::strategic_merge;

@@ -1,4 +1,5 @@
-use super::{Error, go_print::go_print};
+use super::Error;
+use crate::wire::go_print;
 use serde_json::Value;
 
 /// The value that tells an item of a merged list from the others.

@@ -1,5 +1,8 @@
-use super::{Error, go_print::go_print, order, typed::go_type};
-use crate::sim::schema::{Schema, Strategy, go_kind};
+use super::{Error, order, typed::go_type};
+use crate::{
+    sim::schema::{Schema, Strategy, go_kind},
+    wire::go_print,
+};
 use serde_json::{Map, Value};
 
 type Object = Map<String, Value>;

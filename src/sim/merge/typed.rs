@@ -1,9 +1,12 @@
 use super::{
     fieldset::{FieldSet, element_of},
-    go_print::{go_print, go_syntax},
+    go_syntax::go_syntax,
     path::Element,
 };
-use crate::sim::schema::{Kind, ListType, Schema};
+use crate::{
+    sim::schema::{Kind, ListType, Schema},
+    wire::go_print,
+};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -41,4 +41,5 @@ pub use reply::Reply;
 pub use route::{Handled, handle};
 pub use select::matches as selects;
 pub use state::State;
+pub use table::Printed;
 pub use watch::Watch;

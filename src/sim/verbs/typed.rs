@@ -3,11 +3,10 @@ use crate::{
     sim::{
         builtin, crd,
         discovery::Kind,
-        merge::go_print,
         refusal::{FieldError, bad_request, invalid_as, needs_feature},
         schema::{Schema, needs_cel, unknown_formats},
     },
-    wire::Failure,
+    wire::{Failure, go_print},
 };
 use serde_json::Value;
 

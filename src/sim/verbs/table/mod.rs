@@ -6,7 +6,9 @@
 mod age;
 mod cell;
 mod network;
+mod printed;
 mod rows;
 mod workload;
 
+pub use printed::Printed;
 pub use rows::{definitions, row, table};

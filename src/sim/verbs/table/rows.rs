@@ -1,6 +1,6 @@
 use super::{
     age::age,
-    cell::{at, cell, programs},
+    cell::{cell, programs},
 };
 use crate::{
     history::metadata_of,
@@ -8,11 +8,11 @@ use crate::{
         discovery::{Kind, columns},
         refusal::bad_request,
     },
-    wire::Failure,
+    wire::{Failure, JsonPath},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// Objects as the rows of a `Table`.
 ///
@@ -47,12 +47,10 @@ pub fn row(kind: &Kind, object: &Value, include: Option<&str>, now: Timestamp) -
     Ok(row)
 }
 
-fn cells(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
+pub(super) fn cells(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
     let name = object["metadata"]["name"].clone();
-    if kind.custom.is_some() {
-        let own = custom_columns(kind);
-        let cells = own.iter().map(|column| custom_cell(column, object, now));
-        return std::iter::once(name).chain(cells).collect();
+    if let Some(custom) = &kind.custom {
+        return custom_cells(&custom.version, object, now);
     }
     match programs(kind) {
         Some(programs) => {
@@ -81,18 +79,26 @@ fn object_of(object: &Value, include: Option<&str>) -> Result<Option<Value>, Fai
 
 /// The columns of a type.
 pub fn definitions(kind: &Kind) -> Value {
-    let column = |row: &Value| json!({"name": row[0], "type": row[1], "format": row[2], "priority": row[3], "description": row[4]});
-    if kind.custom.is_none() {
-        let rows = columns(&kind.resource).and_then(Value::as_array).into_iter().flatten();
-        return rows.map(column).collect();
+    if let Some(custom) = &kind.custom {
+        return custom_definitions(&custom.version).into();
     }
+    let rows = columns(&kind.resource).and_then(Value::as_array).into_iter().flatten();
+    rows.map(column).collect()
+}
+
+fn column(row: &Value) -> Value {
+    json!({"name": row[0], "type": row[1], "format": row[2], "priority": row[3], "description": row[4]})
+}
+
+/// The columns of a version of a definition.
+pub(super) fn custom_definitions(version: &Value) -> Vec<Value> {
     let config = columns(&crate::wire::Resource {
         group: String::new(),
         version: "v1".into(),
         plural: "configmaps".into(),
     });
     let name = config.and_then(|rows| rows.get(0)).map(column).unwrap_or_default();
-    let own = custom_columns(kind).into_iter().map(|column| {
+    let own = custom_columns(version).into_iter().map(|column| {
         let path = column["jsonPath"].as_str().unwrap_or_default();
         let description = format!("Custom resource definition column (in JSONPath format): {path}");
         json!({
@@ -105,9 +111,16 @@ pub fn definitions(kind: &Kind) -> Value {
     std::iter::once(name).chain(own).collect()
 }
 
-fn custom_columns(kind: &Kind) -> Vec<Value> {
-    let columns =
-        kind.custom.as_ref().and_then(|custom| custom.version["additionalPrinterColumns"].as_array());
+/// What they show of an object.
+pub(super) fn custom_cells(version: &Value, object: &Value, now: Timestamp) -> Vec<Value> {
+    let name = object["metadata"]["name"].clone();
+    let own = custom_columns(version);
+    let cells = own.iter().map(|column| custom_cell(column, object, now));
+    std::iter::once(name).chain(cells).collect()
+}
+
+fn custom_columns(version: &Value) -> Vec<Value> {
+    let columns = version["additionalPrinterColumns"].as_array();
     match columns.filter(|columns| !columns.is_empty()) {
         Some(columns) => columns.clone(),
         None => vec![json!({
@@ -125,7 +138,9 @@ const AGE: &str = "CreationTimestamp is a timestamp representing the server time
 /// What a column of a definition shows; a value of another type is shown as nothing.
 fn custom_cell(column: &Value, object: &Value, now: Timestamp) -> Value {
     let path = column["jsonPath"].as_str().unwrap_or_default();
-    let value = custom_value(object, path);
+    let path = JsonPath::relaxed(path);
+    let found = path.as_ref().ok().and_then(|path| path.find(object).ok()?.into_iter().next());
+    let value = found.map(Cow::into_owned).unwrap_or_default();
     match (column["type"].as_str().unwrap_or_default(), value) {
         (_, Value::Null) => Value::Null,
         ("integer", value) => {
@@ -151,57 +166,6 @@ fn custom_cell(column: &Value, object: &Value, now: Timestamp) -> Value {
     }
 }
 
-/// The first value that a JSONPath of fields, indexes and simple filters names.
-fn custom_value(object: &Value, path: &str) -> Value {
-    let mut value = object;
-    for part in path_parts(path) {
-        value = match part.strip_prefix('[').and_then(|part| part.strip_suffix(']')) {
-            Some(inner) => match (inner.parse::<usize>(), filter(inner)) {
-                (Ok(index), _) => &value[index],
-                (_, Some((key, wanted))) => {
-                    let items = value.as_array().into_iter().flatten();
-                    items.into_iter().find(|item| at(item, &key) == &json!(wanted)).unwrap_or(&Value::Null)
-                }
-                _ => &value[inner.trim_matches(['\'', '"'])],
-            },
-            None => &value[part.as_str()],
-        };
-    }
-    value.clone()
-}
-
-/// `?(@.type=="Ready")` as the path and the text.
-fn filter(inner: &str) -> Option<(String, String)> {
-    let (path, wanted) = inner.strip_prefix("?(@")?.strip_suffix(')')?.split_once("==")?;
-    Some((path.trim().to_owned(), wanted.trim().trim_matches(['\'', '"']).to_owned()))
-}
-
-/// The fields and brackets of a JSONPath.
-fn path_parts(path: &str) -> Vec<String> {
-    let (mut parts, mut depth) = (vec![String::new()], 0usize);
-    for letter in path.chars() {
-        match letter {
-            '.' if depth == 0 => parts.push(String::new()),
-            '[' if depth == 0 => {
-                depth += 1;
-                parts.push("[".to_owned());
-            }
-            other => {
-                match other {
-                    '[' => depth += 1,
-                    ']' => depth = depth.saturating_sub(1),
-                    _ => {}
-                }
-                if let Some(part) = parts.last_mut() {
-                    part.push(other);
-                }
-            }
-        }
-    }
-    parts.retain(|part| !part.is_empty());
-    parts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,13 +184,16 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_columns_find_fields_indexes_and_conditions() {
+    fn columns_of_definitions_show_values_of_their_types() {
         let object =
-            json!({"status": {"conditions": [{"type": "Ready", "status": "True"}]}, "a": {"b.c": 1}});
-        let ready = ".status.conditions[?(@.type==\"Ready\")].status";
-        assert_eq!(custom_value(&object, ready), "True");
-        assert_eq!(custom_value(&object, ".status.conditions[0].type"), "Ready");
-        assert_eq!(custom_value(&object, ".a['b.c']"), 1);
-        assert_eq!(custom_value(&object, ".x.y"), Value::Null);
+            json!({"status": {"conditions": [{"type": "Ready", "status": "True"}], "n": 1.5, "list": [1]}});
+        let cell = |path: &str, of: &str| {
+            custom_cell(&json!({"jsonPath": path, "type": of}), &object, Timestamp::UNIX_EPOCH)
+        };
+        assert_eq!(cell(".status.conditions[?(@.type==\"Ready\")].status", "string"), "True");
+        assert_eq!(cell(".status.conditions[0].type", "string"), "Ready");
+        assert_eq!(cell(".status.list", "string"), "[1]");
+        assert_eq!(cell(".status.n", "integer"), 1);
+        assert_eq!((cell(".status.n", "boolean"), cell(".x.y", "string")), (Value::Null, Value::Null));
     }
 }

@@ -1,25 +1,5 @@
 use serde_json::Value;
 
-/// A value as Go's `%v` prints it.
-pub fn go_print(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(go_print).collect();
-            format!("[{}]", items.join(" "))
-        }
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by_key(|(key, _)| *key);
-            let members: Vec<_> =
-                members.iter().map(|(key, value)| format!("{key}:{}", go_print(value))).collect();
-            format!("map[{}]", members.join(" "))
-        }
-        other => other.to_string(),
-    }
-}
-
 /// A value as Go's `%#v` prints it.
 pub(super) fn go_syntax(value: &Value) -> String {
     match value {
