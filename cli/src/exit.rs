@@ -17,10 +17,25 @@ pub(crate) const UNSAFE: u8 = 6;
 /// Ended before anything could be sealed.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// What was typed cannot be understood: the words say why, and what to type.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
 /// The exit code for an error that ended a command.
 pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     if let Some(error) = error.downcast_ref() {
         return ExitCode::from(crate::cluster::exit_code(error));
+    }
+    if error.downcast_ref::<Usage>().is_some() {
+        return ExitCode::from(USAGE);
     }
     if error.downcast_ref::<crate::connect::Unreachable>().is_some() {
         return ExitCode::from(REFUSED);

@@ -18,3 +18,11 @@ pub(crate) struct Selection {
     #[arg(long)]
     pub(crate) field_selector: Option<String>,
 }
+
+impl Selection {
+    /// The chosen namespaces behind what was looked for in them: ` in namespace shop`, or nothing.
+    pub(crate) fn place(&self) -> String {
+        let names: Vec<String> = self.namespace.iter().map(ToString::to_string).collect();
+        if names.is_empty() { String::new() } else { format!(" in namespace {}", names.join(", ")) }
+    }
+}

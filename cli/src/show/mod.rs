@@ -1,11 +1,20 @@
 //! `kubetape show`: a tape as a table, or what a capture holds, as `kubectl get` prints it.
 
+mod aligned;
 mod capture;
-mod jsonpath;
+mod custom;
+mod find;
+mod json;
+mod logs;
+mod order;
+mod output;
+mod overview;
 mod printer;
+mod scalar;
+mod sheet;
 mod tape;
+mod yaml;
 
-use clap::ValueEnum;
 use kubetape::gather::Format;
 use std::{
     path::{Path, PathBuf},
@@ -18,47 +27,25 @@ use std::{
 ///   kubetape show tests/tapes/echo.ktape --verb create,apply
 ///   kubetape show shop.tar.zst
 ///   kubetape show shop.tar.zst deploy,po -n shop -o wide
+///   kubetape show shop.tar.zst pod web-0 -n shop -o yaml
+///   kubetape show shop.tar.zst po --sort-by .spec.nodeName -o custom-columns=POD:.metadata.name,NODE:.spec.nodeName
+///   kubetape show shop.tar.zst logs/web-0 -n shop -c main --previous
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// A tape (`-` reads standard input), or a capture: a directory, an archive or manifests
     source: PathBuf,
-    /// Of a capture: kinds or objects, deploy,po or web/web; none lists what it holds
+    /// Of a capture: deploy,po or pod web or deploy/web, or logs/POD; none lists what it holds
     #[arg(value_name = "TYPE[/NAME]")]
     types: Vec<String>,
-    /// table, wide, json, yaml, name, or jsonpath=TEMPLATE
-    #[arg(short, long, value_parser = output, default_value = "table")]
-    output: Output,
+    /// table, wide, json, yaml, name, jsonpath=TEMPLATE, jsonpath-file=FILE, custom-columns=HEADER:PATH,… or
+    /// custom-columns-file=FILE
+    #[arg(short, long, default_value = "table")]
+    output: output::Output,
     #[command(flatten)]
     of_tape: tape::TapeFilters,
     #[command(flatten)]
     of_capture: capture::Filters,
-}
-
-/// Forms of output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Output {
-    Plain(Form),
-    JsonPath(String),
-}
-
-/// Forms of output without a text of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    Table,
-    Wide,
-    Json,
-    Yaml,
-    Name,
-}
-
-fn output(text: &str) -> Result<Output, String> {
-    if let Some(template) = text.strip_prefix("jsonpath=") {
-        return Ok(Output::JsonPath(template.to_owned()));
-    }
-    Form::from_str(text, true).map(Output::Plain).map_err(|_| {
-        format!("{text:?} is no form of output; use table, wide, json, yaml, name or jsonpath=TEMPLATE")
-    })
 }
 
 /// Runs the command.

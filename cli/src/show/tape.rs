@@ -1,4 +1,4 @@
-use super::{Args, Form, Output};
+use super::{Args, output::Output};
 use crate::out;
 use kubetape::tape::{Filter, Row, Tape, summary};
 use std::process::ExitCode;
@@ -43,13 +43,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let rows = summary(&tape, &filter);
     out::data(&match &args.output {
-        Output::Plain(Form::Table) => table(&rows, filters.bodies)?,
-        Output::Plain(Form::Json) => {
+        Output::Table => table(&rows, filters.bodies)?,
+        Output::Json => {
             serde_json::to_string_pretty(&rows)?
                 + "
 "
         }
-        Output::Plain(Form::Name) => names(&rows),
+        Output::Name => names(&rows),
         _ => anyhow::bail!(
             "a tape is shown as table, json or name; -o wide, yaml and jsonpath are for captures"
         ),
