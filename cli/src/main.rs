@@ -26,7 +26,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Show(show::Args),
+    Show(Box<show::Args>),
     Diff(diff::Args),
     Lint(lint::Args),
     Fmt(fmt::Args),
@@ -51,7 +51,7 @@ fn called_as(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 
 fn main() -> ExitCode {
     let result = match Cli::parse_from(called_as(std::env::args_os())).command {
-        Command::Show(args) => show::run(args),
+        Command::Show(args) => show::run(*args),
         Command::Diff(args) => diff::run(args),
         Command::Lint(args) => lint::run(args),
         Command::Fmt(args) => fmt::run(args),

@@ -38,6 +38,139 @@ fn a_capture_is_printed_as_kubectl_prints_the_cluster() {
     assert!(show(&[]).contains("Deployment                 apps                       2\n"));
 }
 
+/// A folder with files, for `show`.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+const WEB: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop, labels: {app: web}, \
+    annotations: {kubectl.kubernetes.io/default-container: main}, creationTimestamp: '2026-01-01T00:00:00Z'}\n\
+    spec: {initContainers: [{name: init}], containers: [{name: side}, {name: main, image: nginx}]}\n\
+    status: {phase: Running}\n";
+
+#[test]
+fn columns_order_and_labels_are_chosen_as_with_kubectl() {
+    let capture = fixture("captures/operators");
+    let show = |args: &[&str]| {
+        let (code, printed, said) = kubetape(&[&["show", capture.to_str().unwrap()], args].concat());
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{args:?}");
+        printed
+    };
+    let columns = "custom-columns=NAME:.metadata.name,SIZE:.spec.replicas,NONE:.spec.none";
+    assert_eq!(
+        show(&["deploy", "-o", columns, "--sort-by", "{.metadata.name}"]),
+        "NAME    SIZE   NONE\nhello   2      <none>\nshop    2      <none>\n"
+    );
+    assert_eq!(show(&["deploy", "--no-headers", "-o", "custom-columns=N:metadata.name"]), "hello\nshop\n");
+    assert_eq!(
+        show(&["deploy", "hello", "-L", "app,example.com/none", "--show-labels"]),
+        "NAMESPACE   NAME    READY   UP-TO-DATE   AVAILABLE   AGE   APP     NONE   LABELS\n\
+         operators   hello   2/2     2            2           0s    hello          app=hello\n"
+    );
+}
+
+#[test]
+fn logs_of_every_layout_are_printed() {
+    let ours = "namespaces/shop/pods/web";
+    let files = [
+        ("namespaces/shop/core/pods/web.yaml", WEB),
+        (&format!("{ours}/main/main/logs/current.log"), "now\n"),
+        (&format!("{ours}/main/main/logs/previous.log"), "before\n"),
+        (&format!("{ours}/side/side/logs/current.log"), "aside\n"),
+        ("namespaces/mall/pods/web/main/main/logs/current.log", "elsewhere\n"),
+    ];
+    let folder = folder(&files);
+    let place = folder.path().to_str().unwrap();
+    let show = |args: &[&str]| kubetape(&[&["show", place], args].concat());
+    let several = "Defaulted container \"main\" out of: main, side, init\n";
+    assert_eq!(show(&["logs/web", "-n", "shop"]), (Some(0), "now\n".into(), several.into()));
+    assert_eq!(show(&["logs/web", "-n", "shop", "-c", "side"]), (Some(0), "aside\n".into(), String::new()));
+    let before = show(&["logs", "web", "-n", "shop", "-c", "main", "--previous"]);
+    assert_eq!(before, (Some(0), "before\n".into(), String::new()));
+    let (code, listed, _) = show(&["logs"]);
+    assert!(
+        code == Some(0)
+            && listed.lines().count() == 5
+            && listed.contains("shop        web   main        yes"),
+        "{listed}"
+    );
+    for (args, exit, words) in [
+        (&["logs/web"][..], 2, "in the namespaces mall, shop; choose one with -n mall"),
+        (&["logs/db", "-n", "shop"], 1, "no log of Pod \"db\" in namespace shop"),
+        (&["logs/web", "-n", "mall", "-p"], 1, "from before its last restart; `kubetape show"),
+        (&["logs/web", "-n", "shop", "-c", "init"], 1, "no log of Pod \"web\", container init"),
+    ] {
+        let (code, printed, said) = show(args);
+        assert!(
+            code == Some(exit) && printed.is_empty() && said.contains(words),
+            "{args:?}: {code:?} {said}"
+        );
+    }
+}
+
+#[test]
+fn a_definition_gives_columns_and_names_where_no_server_gave_them() {
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: oxen.farm.io}\n\
+        spec:\n  group: farm.io\n  scope: Namespaced\n  names: {plural: oxen, singular: ox, kind: Ox, shortNames: [o]}\n\
+        \x20 versions:\n  - name: v1\n    additionalPrinterColumns:\n    - {name: Weight, type: integer, jsonPath: .spec.weight}\n\
+        \x20   - {name: Fed, type: date, jsonPath: .status.fed}\n    - {name: Stable, type: string, jsonPath: .spec.stable, priority: 1}\n";
+    let ox = "apiVersion: farm.io/v1\nkind: Ox\nmetadata: {name: a, namespace: farm, creationTimestamp: '2026-01-01T00:10:00Z'}\n\
+        spec: {weight: 700, stable: north}\nstatus: {fed: '2026-01-01T00:07:00Z'}\n";
+    let folder = folder(&[("definition.yaml", definition), ("ox.yaml", ox), ("web.yaml", WEB)]);
+    let place = folder.path().to_str().unwrap();
+    let show = |args: &[&str]| kubetape(&[&["show", place], args].concat()).1;
+    assert_eq!(show(&["o", "-n", "farm"]), "NAME   WEIGHT   FED\na      700      3m\n");
+    let wide = show(&["ox.farm.io", "-n", "farm", "-o", "wide"]);
+    assert_eq!(wide, "NAME   WEIGHT   FED   STABLE\na      700      3m    north\n");
+    let pods = "NAMESPACE   NAME   READY   STATUS    RESTARTS   AGE\nshop        web    0/2     Running   0          10m\n";
+    assert_eq!(show(&["po"]), pods);
+    assert_eq!(show(&["cm"]), "", "a kind that every cluster has is known");
+}
+
+/// Each is one line, which ends with what to do next.
+#[test]
+fn what_cannot_be_understood_or_read_is_one_line_with_the_next_step() {
+    let good = folder(&[("web.yaml", WEB)]);
+    let empty = folder(&[("README.md", "nothing")]);
+    let capture = good.path().to_str().unwrap();
+    for (args, exit, words) in [
+        (&[capture, "widgets"][..], 2, "knows no kind \"widgets\"; `kubetape show"),
+        (&[capture, "po", "db"], 1, "has no pods \"db\"; `kubetape show"),
+        (&[capture, "po", "web", "-n", "mall"], 1, "has no pods \"web\" in namespace mall; `kubetape show"),
+        (&[capture, "po/web", "po"], 2, "write it so too, or give TYPE first"),
+        (&[capture, "po", "po/web"], 2, "write names alone behind a type, or TYPE/NAME everywhere"),
+        (&[capture, "po", "-l", "a in (b"], 2, "write it as for kubectl, for example app=web,tier!=db"),
+        (&[capture, "po", "--field-selector", "status.phase"], 2, "for example status.phase=Running"),
+        (
+            &[capture, "po", "-o", "jsonpath={.items[}"],
+            2,
+            "write it as for kubectl, for example -o 'jsonpath=",
+        ),
+        (&[capture, "po", "-o", "jsonpath={.items[9]}"], 2, "the index 9 lies outside a list of 1; write it"),
+        (&[capture, "po", "-o", "jsonpath="], 2, "there is no JSONPath after jsonpath=; write it"),
+        (&[capture, "po", "-o", "jsonpath-file=absent"], 2, "absent cannot be read: "),
+        (&[capture, "po", "-o", "custom-columns=NAME"], 2, "write -o custom-columns=NAME:.metadata.name"),
+        (&[capture, "po", "-o", "custom-columns=A:{.a"], 2, "write A:.metadata.name"),
+        (&[capture, "po", "--sort-by", "{.a"], 2, "write --sort-by .metadata.name"),
+        (&[capture, "po", "--sort-by", ".none"], 2, "look at one with -o yaml for its fields"),
+        (&[empty.path().to_str().unwrap()], 3, "a capture is made with `kubetape gather`"),
+        (&["absent.yaml"], 3, "see its name with ls, and who may read it"),
+    ] {
+        let (code, printed, said) = kubetape(&[&["show"], args].concat());
+        let one = said.lines().count() == 1 && said.starts_with("error: ");
+        assert!(
+            code == Some(exit) && one && printed.is_empty() && said.contains(words),
+            "{args:?}: {code:?} {said}"
+        );
+    }
+}
+
 #[test]
 fn captures_are_compared_and_nothing_else_is_taken_for_a_difference() {
     let folder = tempfile::tempdir().unwrap();

@@ -225,23 +225,30 @@ fn ageless(text: &str) -> String {
     out
 }
 
-/// What differs between the two commands, over all rows.
-fn differences(cluster: &Cluster, capture: &Path, rows: &[&str]) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for row in rows {
+/// What kubectl prints for each row, in a moment.
+fn printed(cluster: &Cluster) -> Vec<(&'static str, String)> {
+    let print = |row: &&'static str| {
         let args = words(row);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let real = cluster.kubectl(&[&["get"], args.as_slice()].concat());
-        let refused = if real.status.success() { String::new() } else { format!("{real:?}") };
-        let real = String::from_utf8(real.stdout).unwrap() + &refused;
+        (*row, good(cluster.kubectl(&[&["get"], args.as_slice()].concat())))
+    };
+    ROWS.iter().map(print).collect()
+}
+
+/// Fails with all rows that `kubetape show` prints otherwise.
+fn same(cluster: &Cluster, capture: &Path, rows: &[(&str, String)], what: &str) {
+    let mut wrong = Vec::new();
+    for (row, real) in rows {
+        let args = words(row);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let ours = cluster.kubetape(&[&["show", capture.to_str().unwrap()], args.as_slice()].concat());
         let said = String::from_utf8_lossy(&ours.stderr).into_owned();
         let ours = String::from_utf8(ours.stdout).unwrap();
-        if ageless(&real) != ageless(&ours) {
+        if ageless(real) != ageless(&ours) {
             wrong.push(format!("{row}\nkubectl:\n{real}\nkubetape:\n{ours}{said}"));
         }
     }
-    wrong
+    assert!(wrong.is_empty(), "{what}: {} of {}\n{}", wrong.len(), rows.len(), wrong.join("\n\n"));
 }
 
 #[test]
@@ -251,26 +258,17 @@ fn a_capture_is_printed_byte_for_byte_as_kubectl_prints_the_cluster() {
     cluster.fill();
     let capture = cluster.home.path().join("capture");
     good(cluster.kubetape(&["gather", capture.to_str().unwrap(), "--quiet"]));
-
-    let mut wrong = differences(&cluster, &capture, ROWS);
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), ROWS.len(), wrong.join("\n\n"));
-
+    let rows = printed(&cluster);
+    same(&cluster, &capture, &rows, "with the server's tables");
     for row in REFUSED {
         let args = words(row);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let real = cluster.kubectl(&[&["get"], args.as_slice()].concat());
         let ours = cluster.kubetape(&[&["show", capture.to_str().unwrap()], args.as_slice()].concat());
-        if real.status.success() || ours.status.success() {
-            wrong.push(format!("{row}\nkubectl: {real:?}\nkubetape: {ours:?}"));
-        }
+        assert!(!real.status.success() && !ours.status.success(), "{row}: {real:?} {ours:?}");
     }
-    assert!(wrong.is_empty(), "not refused {} of {}:\n{}", wrong.len(), REFUSED.len(), wrong.join("\n\n"));
-
-    // Without what the server said of its kinds and tables, columns and names are our own.
     fs::remove_dir_all(capture.join("tables")).unwrap();
-    let wrong = differences(&cluster, &capture, ROWS);
-    assert!(wrong.is_empty(), "without tables {} of {}:\n{}", wrong.len(), ROWS.len(), wrong.join("\n\n"));
+    same(&cluster, &capture, &rows, "with columns of our own");
     fs::remove_dir_all(capture.join("discovery")).unwrap();
-    let wrong = differences(&cluster, &capture, ROWS);
-    assert!(wrong.is_empty(), "without discovery {} of {}:\n{}", wrong.len(), ROWS.len(), wrong.join("\n\n"));
+    same(&cluster, &capture, &rows, "with names of our own");
 }

@@ -1,6 +1,6 @@
 use super::{Args, capture::Found};
 use crate::exit::Usage;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use kubetape::{
     gather::{Capture, Id, Kind},
     wire::{FieldSelector, LabelSelector},
@@ -93,9 +93,12 @@ fn wanted<'a>(capture: &'a Capture, args: &'a Args) -> anyhow::Result<Vec<(&'a K
     let mut wanted = Vec::new();
     if first.contains('/') {
         for word in &args.types {
-            let (kind, name) = word.split_once('/').with_context(|| {
-                format!("{word:?} stands among names of the form TYPE/NAME; write it so too, or give TYPE first and then names alone")
-            })?;
+            let Some((kind, name)) = word.split_once('/') else {
+                let next = "write it so too, or give TYPE first and then names alone";
+                return Err(
+                    Usage(format!("{word:?} stands among names of the form TYPE/NAME; {next}")).into()
+                );
+            };
             wanted.extend(known(kind)?.into_iter().map(|kind| (kind, Some(name))));
         }
         return Ok(wanted);

@@ -28,7 +28,8 @@ use std::{
 ///   kubetape show shop.tar.zst
 ///   kubetape show shop.tar.zst deploy,po -n shop -o wide
 ///   kubetape show shop.tar.zst pod web-0 -n shop -o yaml
-///   kubetape show shop.tar.zst po --sort-by .spec.nodeName -o custom-columns=POD:.metadata.name,NODE:.spec.nodeName
+///   kubetape show shop.tar.zst po --sort-by .spec.nodeName -L app
+///   kubetape show shop.tar.zst po -o custom-columns=POD:.metadata.name,IP:.status.podIP
 ///   kubetape show shop.tar.zst logs/web-0 -n shop -c main --previous
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]

@@ -108,22 +108,22 @@ impl JsonPath {
     /// Where [`JsonPath::find`] has one.
     pub fn fill(&self, value: &Value) -> Result<String, JsonPathError> {
         let mut text = String::new();
-        fill(&self.0, &Cow::Borrowed(value), &mut text)?;
+        fill(&self.0, value, &mut text)?;
         Ok(text)
     }
 }
 
-fn fill(parts: &[Part], value: &Cow<'_, Value>, out: &mut String) -> Result<(), JsonPathError> {
+fn fill(parts: &[Part], value: &Value, out: &mut String) -> Result<(), JsonPathError> {
     for part in parts {
         match part {
             Part::Text(text) => out.push_str(text),
             Part::Action(steps) => {
-                let found = walk::all(vec![value.clone()], steps)?;
+                let found = walk::all(vec![Cow::Borrowed(value)], steps)?;
                 let found: Vec<String> = found.iter().map(|value| print::plain(value)).collect();
                 out.push_str(&found.join(" "));
             }
             Part::Range(steps, body) => {
-                for item in walk::all(vec![value.clone()], steps)? {
+                for item in walk::all(vec![Cow::Borrowed(value)], steps)? {
                     fill(body, &item, out)?;
                 }
             }

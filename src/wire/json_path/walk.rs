@@ -78,7 +78,7 @@ fn children<'a>(value: &Cow<'a, Value>) -> Found<'a> {
 /// A value that holds others, and all that lie in it.
 fn deep<'a>(value: Cow<'a, Value>, found: &mut Found<'a>) {
     let below = children(&value);
-    if below.is_empty() && !value.as_str().is_some_and(|text| !text.is_empty()) {
+    if below.is_empty() && value.as_str().is_none_or(str::is_empty) {
         return;
     }
     found.push(value);
