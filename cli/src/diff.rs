@@ -1,23 +1,43 @@
 //! `kubetape diff`: what tells two recordings or two captures apart.
 
-use crate::{exit, out};
+use crate::{
+    exit::{self, Usage},
+    out,
+    select::{self, Selection},
+};
 use clap::ValueEnum;
 use kubetape::{
-    gather::{self, Capture, ObjectChange},
+    gather::{self, Capture, Id, ObjectChange},
     tape::{self, Difference, Entry, Tape},
 };
 use serde_json::json;
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-/// Compare two recordings, or two captures
+/// Compare two recordings, or two captures.
 ///
-/// It ends with 0 when they say the same, 1 when they differ, more when they cannot be read.
+/// It ends with 0 when they say the same, 1 when they differ, 2 when the command line cannot be understood, 3 when one
+/// of the two cannot be read.
+///
+/// Examples:
+///   kubetape diff old.ktape new.ktape
+///   kubetape diff before.tar.zst after.tar.zst -n shop
+///   kubetape diff before after deploy,svc -l app=web -o json
 #[derive(clap::Args, Debug)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// The old tape or capture.
     old: PathBuf,
     /// The new tape or capture.
     new: PathBuf,
+    /// Of captures: only deploy,po or pod web or deploy/web.
+    #[arg(value_name = "TYPE[/NAME]")]
+    types: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Of captures: compare what the server makes of its own too, such as resourceVersion and managedFields.
     #[arg(long)]
     all_fields: bool,
@@ -44,7 +64,11 @@ enum Output {
 /// When one of the tapes cannot be read.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match [&args.old, &args.new].map(|path| crate::show::is_tape(path)) {
-        [true, true] => {}
+        [true, true] if args.types.is_empty() && args.selection.is_all() => {}
+        [true, true] => {
+            let text = "types and filters choose objects of captures, not of tapes; compare the tapes whole";
+            return Err(Usage(text.to_owned()).into());
+        }
         [false, false] => return captures(&args),
         _ => {
             // A path that is not there counts as a tape, and is the better reason.
@@ -70,12 +94,63 @@ fn field(change: &kubetape::wire::Change) -> serde_json::Value {
     json!({"path": change.path, "old": change.old, "new": change.new})
 }
 
+/// Leaves in both captures what is meant: an object that is chosen in one of them stays in the other one too.
+fn choose(args: &Args, old: &mut Capture, new: &mut Capture) -> anyhow::Result<()> {
+    let mut wanted: Vec<(&str, &str, Option<&str>)> = Vec::new();
+    for (word, name) in select::words(&args.types)? {
+        let found = [&*old, &*new].into_iter().flat_map(|capture| capture.kinds.resolve(word));
+        let found: Vec<_> = found.map(|kind| (kind.group.as_str(), kind.kind.as_str(), name)).collect();
+        if found.is_empty() {
+            let next = format!("`kubetape show {}` lists those that one has", args.old.display());
+            return Err(Usage(format!("neither capture knows a kind {word:?}; {next}")).into());
+        }
+        wanted.extend(found);
+    }
+    let is_wanted = |id: &Id| {
+        let fits = |(group, kind, name): &(&str, &str, Option<&str>)| {
+            id.group == *group && id.kind == *kind && name.is_none_or(|name| id.name == name)
+        };
+        wanted.is_empty() || wanted.iter().any(fits)
+    };
+    let passes = args.selection.filter()?;
+    let all = old.objects.iter().chain(&new.objects);
+    let chosen = all.filter(|(id, object)| is_wanted(id) && passes(id, object));
+    let chosen: BTreeSet<Id> = chosen.map(|(id, _)| id.clone()).collect();
+    for (_, kind, name) in &wanted {
+        let Some(name) = name else { continue };
+        if !chosen.iter().any(|id| id.kind == *kind && id.name == *name) {
+            let (kind, place, old) = (kind.to_lowercase(), args.selection.place(), args.old.display());
+            anyhow::bail!(
+                "neither capture has a {kind} {name:?}{place}; `kubetape show {old} {kind}` lists those that one has"
+            );
+        }
+    }
+    old.objects.retain(|id, _| chosen.contains(id));
+    new.objects.retain(|id, _| chosen.contains(id));
+    Ok(())
+}
+
+/// Says what a capture misses, which looks like a difference and is none.
+fn gaps(path: &Path, capture: &Capture) {
+    let place = path.display();
+    if capture.is_partial() {
+        out::talk(&format!(" partial  {place} was cut off before it was whole"));
+    }
+    capture.notes.iter().for_each(|note| out::talk(&format!(" not read {note}")));
+    for report in capture.manifest["kinds"].as_array().into_iter().flatten() {
+        for missing in report["missing"].as_array().into_iter().flatten() {
+            let text = |key: &str| missing[key].as_str().unwrap_or_default();
+            out::talk(&format!(" missing  {} in {place}: {}", text("what"), text("why")));
+        }
+    }
+}
+
 /// Compares two captures by object and field.
 fn captures(args: &Args) -> anyhow::Result<ExitCode> {
-    let (old, new) = (Capture::open(&args.old)?, Capture::open(&args.new)?);
-    for note in old.notes.iter().chain(&new.notes) {
-        out::talk(&format!(" not read {note}"));
-    }
+    let (mut old, mut new) = (Capture::open(&args.old)?, Capture::open(&args.new)?);
+    gaps(&args.old, &old);
+    gaps(&args.new, &new);
+    choose(args, &mut old, &mut new)?;
     let changes = gather::diff(&old, &new, args.all_fields);
     if !args.quiet {
         out::data(&match args.output {

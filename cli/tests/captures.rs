@@ -194,3 +194,53 @@ fn captures_are_compared_and_nothing_else_is_taken_for_a_difference() {
         "{code:?} {said}"
     );
 }
+
+#[test]
+fn a_comparison_can_be_of_some_objects_alone() {
+    let object = |kind: &str, space: &str, name: &str, app: &str, n: u8| {
+        format!(
+            "---\napiVersion: v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {space}, labels: {{app: {app}}}}}\nn: {n}\n"
+        )
+    };
+    let old = [
+        object("Pod", "a", "x", "web", 1),
+        object("Pod", "b", "x", "db", 1),
+        object("Service", "a", "x", "web", 1),
+    ];
+    let new = [
+        object("Pod", "a", "x", "web", 2),
+        object("Pod", "b", "x", "web", 2),
+        object("ConfigMap", "a", "m", "web", 1),
+    ];
+    let folder = folder(&[("old.yaml", &old.concat()), ("new.yaml", &new.concat())]);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let diff = |args: &[&str]| kubetape(&[&["diff", &path("old.yaml"), &path("new.yaml")], args].concat());
+    let [pod_a, pod_b] =
+        [" ~ pod a/x\n     n  1 → 2\n", " ~ pod b/x\n     metadata.labels.app  db → web\n     n  1 → 2\n"];
+    let [service, map] = [" - service a/x\n", " + configmap a/m\n"];
+    for (args, code, parts) in [
+        (&["-A"][..], 1, &[pod_a, pod_b, service, map][..]),
+        (&["-n", "b"], 1, &[pod_b]),
+        (&["po,cm", "-n", "a"], 1, &[pod_a, map]),
+        (&["pod", "x", "-n", "b"], 1, &[pod_b]),
+        (&["cm/m", "svc/x"], 1, &[service, map]),
+        (&["-l", "app=db"], 1, &[pod_b]),
+        (&["po", "--field-selector", "metadata.namespace=a"], 1, &[pod_a]),
+        (&["secrets"], 0, &[]),
+        (&["-n", "none"], 0, &[]),
+    ] {
+        assert_eq!(diff(args), (Some(code), parts.concat(), String::new()), "{args:?}");
+    }
+    assert_eq!(diff(&["po", "-q"]), (Some(1), String::new(), String::new()));
+    let tape = fixture("tapes/v1-sealed.ktape").to_str().unwrap().to_owned();
+    let of_tapes = kubetape(&["diff", &tape, &tape, "-n", "a"]);
+    for ((code, printed, said), exit, words) in [
+        (diff(&["widgets"]), 2, "neither capture knows a kind \"widgets\"; `kubetape show"),
+        (diff(&["po/z"]), 1, "neither capture has a pod \"z\"; `kubetape show"),
+        (diff(&["-l", "a=("]), 2, "write it as for kubectl"),
+        (of_tapes, 2, "compare the tapes whole"),
+    ] {
+        assert!(code == Some(exit) && printed.is_empty() && said.contains(words), "{code:?} {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}

@@ -1,11 +1,7 @@
 use super::{Args, capture::Found};
-use crate::exit::Usage;
+use crate::{exit::Usage, select};
 use anyhow::bail;
-use kubetape::{
-    gather::{Capture, Id, Kind},
-    wire::{FieldSelector, LabelSelector},
-};
-use serde_json::Value;
+use kubetape::gather::{Capture, Kind};
 
 /// What of a capture is shown.
 pub(super) struct Shown<'a> {
@@ -20,7 +16,7 @@ pub(super) fn find<'a>(capture: &'a Capture, args: &'a Args) -> anyhow::Result<S
     let selection = &args.of_capture.selection;
     let wanted = wanted(capture, args)?;
     let single = matches!(wanted.as_slice(), [(_, Some(_))]);
-    let passes = passes(selection)?;
+    let passes = selection.filter()?;
     let mut kinds: Vec<Found<'_>> = Vec::new();
     for (kind, name) in wanted {
         let named = capture.of(kind).filter(|(id, _)| name.is_none_or(|name| id.name == name));
@@ -44,78 +40,21 @@ pub(super) fn find<'a>(capture: &'a Capture, args: &'a Args) -> anyhow::Result<S
     Ok(Shown { kinds, single })
 }
 
-/// Whether an object is one of a selection.
-pub(crate) fn passes(
-    selection: &crate::select::Selection,
-) -> anyhow::Result<impl Fn(&Id, &Value) -> bool + '_> {
-    let next = "write it as for kubectl, for example";
-    let labels = selection.selector.as_deref().map(|text| {
-        LabelSelector::parse(text).map_err(|why| {
-            Usage(format!("the label selector {text:?} cannot be understood: {why}; {next} app=web,tier!=db"))
-        })
-    });
-    let fields = selection.field_selector.as_deref().map(|text| {
-        FieldSelector::parse(text).map_err(|why| {
-            Usage(format!(
-                "the field selector {text:?} cannot be understood: {why}; {next} status.phase=Running"
-            ))
-        })
-    });
-    let (labels, fields) = (labels.transpose()?, fields.transpose()?);
-    Ok(move |id: &Id, object: &Value| {
-        let spaces = &selection.namespace;
-        let space = spaces.is_empty()
-            || id.namespace.is_empty()
-            || spaces.iter().any(|pattern| pattern.matches(&id.namespace));
-        space
-            && labels.as_ref().is_none_or(|labels| labels.matches(object))
-            && fields.as_ref().is_none_or(|fields| fields.matches(object))
-    })
-}
-
-/// The kinds that are meant, each with a name if one is given: `deploy,po`, `pod web other` or `pod/web deploy/web`.
+/// The kinds that are meant, each with a name if one is given.
 fn wanted<'a>(capture: &'a Capture, args: &'a Args) -> anyhow::Result<Vec<(&'a Kind, Option<&'a str>)>> {
-    let Some((first, rest)) = args.types.split_first() else {
+    if args.types.is_empty() {
         let full = capture.kinds.iter().filter(|kind| capture.of(kind).next().is_some());
         return Ok(full.map(|kind| (kind, None)).collect());
-    };
-    let source = args.source.display();
-    let known = |word: &str| -> anyhow::Result<Vec<&'a Kind>> {
+    }
+    let mut wanted = Vec::new();
+    for (word, name) in select::words(&args.types)? {
         let found = capture.kinds.resolve(word);
         if found.is_empty() {
-            let text = format!(
-                "the capture knows no kind {word:?}; `kubetape show {source}` lists those that it has"
-            );
-            return Err(Usage(text).into());
+            let source = args.source.display();
+            let next = format!("`kubetape show {source}` lists those that it has");
+            return Err(Usage(format!("the capture knows no kind {word:?}; {next}")).into());
         }
-        Ok(found)
-    };
-    let mut wanted = Vec::new();
-    if first.contains('/') {
-        for word in &args.types {
-            let Some((kind, name)) = word.split_once('/') else {
-                let next = "write it so too, or give TYPE first and then names alone";
-                return Err(
-                    Usage(format!("{word:?} stands among names of the form TYPE/NAME; {next}")).into()
-                );
-            };
-            wanted.extend(known(kind)?.into_iter().map(|kind| (kind, Some(name))));
-        }
-        return Ok(wanted);
-    }
-    for kind in first.split(',').map(known).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
-        if rest.is_empty() {
-            wanted.push((kind, None));
-        }
-        for name in rest {
-            if name.contains('/') {
-                return Err(Usage(format!(
-                    "{name:?} follows a type; write names alone behind a type, or TYPE/NAME everywhere"
-                ))
-                .into());
-            }
-            wanted.push((kind, Some(name.as_str())));
-        }
+        wanted.extend(found.into_iter().map(|kind| (kind, name)));
     }
     Ok(wanted)
 }
