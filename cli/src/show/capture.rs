@@ -42,8 +42,7 @@ pub(super) struct Found<'a> {
     pub(super) objects: Vec<(&'a Id, &'a Value)>,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let capture = Capture::open(&args.source)?;
+pub(super) fn run(capture: Capture, args: &Args) -> anyhow::Result<ExitCode> {
     if capture.is_partial() {
         out::talk(" partial  the capture was cut off before it was whole");
     }

@@ -1,7 +1,7 @@
 use super::{Args, aligned};
 use crate::{exit::Usage, out};
 use anyhow::bail;
-use kubetape::gather::{Capture, LogFile, logs_of};
+use kubetape::gather::{Capture, Error, LogFile};
 use std::{collections::BTreeSet, io, process::ExitCode};
 
 /// The Pods whose logs are wanted, when it is logs that are: `logs`, `logs/web` or `logs web`.
@@ -28,34 +28,22 @@ pub(super) fn run(capture: &Capture, args: &Args, pods: &[String]) -> anyhow::Re
         return Ok(ExitCode::SUCCESS);
     }
     for pod in pods {
-        let (log, container) = choose(capture, args, &logs, pod)?;
-        if log.container.is_empty() && !log.pod.is_empty() {
-            let mut bytes = Vec::new();
-            capture.copy_log(&args.source, log, &mut bytes)?;
-            let text = String::from_utf8_lossy(&bytes);
-            let own = container.as_deref().map(|container| logs_of(&text, &log.namespace, pod, container));
-            match own {
-                Some(Some(text)) => out::data(text)?,
-                Some(None) => bail!(nothing(args, pod, container.as_deref())),
-                None => out::data(&text)?,
-            }
-        } else {
-            let copied = capture.copy_log(&args.source, log, &mut io::stdout().lock());
-            // As `show x | head` wants it.
-            let away = |error: &kubetape::gather::Error| matches!(error, kubetape::gather::Error::Read { source, .. } if source.kind() == io::ErrorKind::BrokenPipe);
-            copied.or_else(|error| if away(&error) { Ok(()) } else { Err(error) })?;
-        }
+        let log = choose(capture, args, &logs, pod)?;
+        let copied = capture.copy_log(&args.source, log, &mut io::stdout().lock());
+        // As `show x | head` wants it.
+        let away = |error: &Error| matches!(error, Error::Read { source, .. } if source.kind() == io::ErrorKind::BrokenPipe);
+        copied.or_else(|error| if away(&error) { Ok(()) } else { Err(error) })?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The log of a Pod that is meant, and its container where one file holds several.
+/// The log of a Pod that is meant.
 fn choose<'a>(
     capture: &Capture,
     args: &Args,
     logs: &[&'a LogFile],
     pod: &str,
-) -> anyhow::Result<(&'a LogFile, Option<String>)> {
+) -> anyhow::Result<&'a LogFile> {
     let filters = &args.of_capture;
     let of_pod: Vec<&LogFile> = logs.iter().copied().filter(|log| log.pod == pod).collect();
     let spaces: BTreeSet<&str> = of_pod.iter().map(|log| log.namespace.as_str()).collect();
@@ -84,7 +72,7 @@ fn choose<'a>(
             && (log.container.is_empty() || Some(&log.container) == container.as_ref())
     };
     match of_pod.iter().find(is_meant) {
-        Some(log) => Ok((log, container)),
+        Some(log) => Ok(log),
         None => bail!(nothing(args, pod, container.as_deref())),
     }
 }

@@ -15,8 +15,11 @@ mod sheet;
 mod tape;
 mod yaml;
 
-use kubetape::gather::Format;
+use anyhow::Context;
+use kubetape::gather::{Capture, Format};
 use std::{
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -30,11 +33,12 @@ use std::{
 ///   kubetape show shop.tar.zst pod web-0 -n shop -o yaml
 ///   kubetape show shop.tar.zst po --sort-by .spec.nodeName -L app
 ///   kubetape show shop.tar.zst po -o custom-columns=POD:.metadata.name,IP:.status.podIP
+///   kubectl get deploy,po -A -o yaml | kubetape show - po -o wide
 ///   kubetape show shop.tar.zst logs/web-0 -n shop -c main --previous
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// A tape (`-` reads standard input), or a capture: a directory, an archive or manifests
+    /// A tape, or a capture: a directory, an archive or manifests; `-` reads a tape or manifests from standard input
     source: PathBuf,
     /// Of a capture: deploy,po or pod web or deploy/web, or logs/POD; none lists what it holds
     #[arg(value_name = "TYPE[/NAME]")]
@@ -54,20 +58,47 @@ pub(crate) struct Args {
 /// # Errors
 /// When the source cannot be read, or a type or selector cannot be understood.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if is_tape(&args.source) {
-        anyhow::ensure!(
-            args.types.is_empty(),
-            "{} is a tape; types are for captures, use --verb and --actor",
-            args.source.display()
-        );
-        return tape::run(&args);
+    if args.source.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .context("failed to read standard input; see what writes it")?;
+        return match are_manifests(&bytes) {
+            true => capture::run(Capture::read("standard input", &bytes)?, &args),
+            false => tape::run(&args, Some(&bytes)),
+        };
     }
-    capture::run(&args)
+    if is_tape(&args.source) {
+        return tape::run(&args, None);
+    }
+    capture::run(Capture::open(&args.source)?, &args)
 }
 
-/// Whether a path is a tape rather than a capture; what is not there is neither, and called a tape.
+/// Whether a path is a tape rather than a capture; what is not there is neither, and called a tape unless it has the
+/// name of a capture.
 pub(crate) fn is_tape(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let manifests = [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending));
-    path.as_os_str() == "-" || (!path.is_dir() && Format::of(path) == Format::Directory && !manifests)
+    if path.is_dir() || Format::of(path) != Format::Directory {
+        return false;
+    }
+    if [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending)) {
+        return false;
+    }
+    let mut head = Vec::new();
+    // What cannot be read is an error to whoever reads it whole.
+    let _ = File::open(path).map(|file| file.take(HEAD).read_to_end(&mut head));
+    name.ends_with(".ktape") || !are_manifests(&head)
+}
+
+/// How much of a file tells what it is.
+const HEAD: u64 = 16 << 10;
+
+/// Whether a text begins as manifests do, or as a dump of them.
+fn are_manifests(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(HEAD as usize)];
+    let text = String::from_utf8_lossy(head);
+    let text = text.trim_start();
+    let is_json = text.starts_with('{') && !text.starts_with("{\"kubetape\":");
+    is_json || text.lines().any(|line| line.starts_with("kind:") || line.starts_with("apiVersion:"))
 }

@@ -1,5 +1,5 @@
 use super::{Args, output::Output};
-use crate::out;
+use crate::{exit::Usage, out};
 use kubetape::tape::{Filter, Row, Tape, summary};
 use std::process::ExitCode;
 
@@ -28,12 +28,17 @@ pub(super) struct TapeFilters {
 ///
 /// # Errors
 /// When the tape cannot be read at all. Of a tape that is cut off the whole records are shown.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args, input: Option<&[u8]>) -> anyhow::Result<ExitCode> {
+    let source = args.source.display();
+    if !args.types.is_empty() {
+        return Err(
+            Usage(format!("{source} is a tape; types are for captures, use --verb and --actor")).into()
+        );
+    }
     let filters = &args.of_tape;
-    let (tape, cut) = if args.source.as_os_str() == "-" {
-        (Tape::read(std::io::stdin().lock())?, None)
-    } else {
-        Tape::salvage(&args.source)?
+    let (tape, cut) = match input {
+        Some(bytes) => (Tape::read(bytes)?, None),
+        None => Tape::salvage(&args.source)?,
     };
     let filter = Filter {
         verbs: filters.verb.clone(),

@@ -1,7 +1,7 @@
 use super::{
-    super::{Error, FORMAT_VERSION, Kind, Kinds, unescape},
+    super::{Error, FORMAT_VERSION, Format, Kind, Kinds, unescape},
     document, known,
-    log::LogFile,
+    log::{self, LogFile},
     source::{self, Entry},
 };
 use serde_json::Value;
@@ -100,18 +100,23 @@ impl Capture {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let mut reader = Reader::default();
-        let notes = source::walk(path, &mut |entry| reader.entry(entry))?;
-        let newest = reader.format;
-        let mut capture = reader.done();
-        capture.notes.extend(notes);
-        let format = capture.manifest["format"].as_u64().unwrap_or_default().max(newest);
-        if format > u64::from(FORMAT_VERSION) {
-            return Err(Error::Newer { path: path.to_owned(), format });
-        }
-        if capture.is_empty() {
-            return Err(Error::Nothing { path: path.to_owned() });
-        }
-        Ok(capture)
+        // A file that somebody names is read whatever it is called.
+        let alone = path.is_file() && Format::of(path) == Format::Directory;
+        let notes = source::walk(path, &mut |mut entry| match alone {
+            true => reader.with(&mut entry, Reader::document),
+            false => reader.entry(entry),
+        })?;
+        reader.finish(path, notes)
+    }
+
+    /// Reads a stream of manifests, or what `kubectl cluster-info dump` prints; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// When there is nothing in it.
+    pub fn read(name: &str, bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::default();
+        reader.document(name, bytes);
+        reader.finish(Path::new(name), Vec::new())
     }
 
     /// Whether it holds nothing of a cluster.
@@ -152,9 +157,11 @@ impl Reader {
         match extension {
             _ if path == "capture.json" => self.with(&mut entry, Self::mark),
             _ if path.starts_with("openapi/") => {}
-            "log" => self.log(path, entry.size),
-            "txt" if name == "logs.txt" => self.log(path, entry.size),
+            "log" => self.capture.logs.push(LogFile::at(path, entry.size)),
+            "txt" if name == "logs.txt" => self.with(&mut entry, Self::logs),
             "jsonl" if path.starts_with("tables/") => self.with(&mut entry, Self::table),
+            // A list of images, which crust-gather makes.
+            _ if name == "app-versions.yaml" => self.capture.passed_over.push(path),
             "yaml" | "yml" | "json" => self.with(&mut entry, Self::document),
             "patch" => self.capture.notes.push(format!("{path}: changes of crust-gather are not read")),
             "ktape" | "gitignore" | "timestamp" => {}
@@ -162,10 +169,8 @@ impl Reader {
         }
     }
 
-    fn mark(&mut self, _: &str, bytes: &[u8]) -> Result<(), String> {
-        let mark: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        self.format = mark["format"].as_u64().unwrap_or_default();
-        Ok(())
+    fn mark(&mut self, path: &str, bytes: &[u8]) {
+        self.format = self.parsed(path, bytes)["format"].as_u64().unwrap_or_default();
     }
 
     fn sign(&mut self, path: &str) {
@@ -175,22 +180,34 @@ impl Reader {
         self.signs.dump |= path == "nodes.json";
     }
 
-    fn log(&mut self, path: String, size: u64) {
-        self.capture.logs.push(LogFile::at(path, size));
+    /// The logs of all containers of a Pod.
+    fn logs(&mut self, path: &str, bytes: &[u8]) {
+        let file = LogFile::at(path.to_owned(), bytes.len() as u64);
+        let (_, logs) = log::apart(path, &String::from_utf8_lossy(bytes));
+        // Their texts stand in a file of their own, where they can be read again.
+        let logs: Vec<LogFile> = logs.into_iter().map(|log| LogFile { text: None, ..log }).collect();
+        self.capture.logs.extend(if logs.is_empty() { vec![file] } else { logs });
     }
 
-    fn with(&mut self, entry: &mut Entry<'_>, read: impl Fn(&mut Self, &str, &[u8]) -> Result<(), String>) {
+    fn with(&mut self, entry: &mut Entry<'_>, read: impl Fn(&mut Self, &str, &[u8])) {
         let path = entry.path.to_owned();
-        let done = entry.bytes().and_then(|bytes| read(self, &path, &bytes));
-        if let Err(why) = done {
-            self.capture.notes.push(format!("{path}: {why}"));
+        match entry.bytes() {
+            Ok(bytes) => read(self, &path, &bytes),
+            Err(why) => self.capture.notes.push(format!("{path}: {why}")),
         }
     }
 
-    fn table(&mut self, path: &str, bytes: &[u8]) -> Result<(), String> {
+    fn parsed(&mut self, path: &str, json: &[u8]) -> Value {
+        serde_json::from_slice(json).unwrap_or_else(|error| {
+            self.capture.notes.push(format!("{path}: {error}"));
+            Value::Null
+        })
+    }
+
+    fn table(&mut self, path: &str, bytes: &[u8]) {
         let mut table = Table::default();
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let mut line: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+            let mut line = self.parsed(path, line);
             let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
             let key = (text("namespace"), text("name"));
             if let Value::Array(columns) = line["columnDefinitions"].take() {
@@ -204,14 +221,20 @@ impl Reader {
         let (group, plural) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
         let name = if group == "core" { plural } else { format!("{plural}.{group}") };
         self.capture.tables.insert(name, table);
-        Ok(())
     }
 
-    fn document(&mut self, path: &str, bytes: &[u8]) -> Result<(), String> {
-        let (objects, wrong) = document::objects(path, bytes);
+    fn document(&mut self, path: &str, bytes: &[u8]) {
+        let (objects, wrong) = match std::str::from_utf8(bytes).ok().filter(|text| log::has_logs(text)) {
+            Some(text) => {
+                let (rest, logs) = log::apart(path, text);
+                self.signs.dump = true;
+                self.capture.logs.extend(logs);
+                document::objects(path, rest.as_bytes())
+            }
+            None => document::objects(path, bytes),
+        };
         objects.into_iter().for_each(|object| self.object(path, object));
         self.capture.notes.extend(wrong.into_iter().map(|why| format!("{path}: {why}")));
-        Ok(())
     }
 
     fn object(&mut self, path: &str, object: Value) {
@@ -244,6 +267,20 @@ impl Reader {
             return;
         };
         self.capture.notes.push(format!("{path}: {note}"));
+    }
+
+    fn finish(self, path: &Path, notes: Vec<String>) -> Result<Capture, Error> {
+        let newest = self.format;
+        let mut capture = self.done();
+        capture.notes.extend(notes);
+        let format = capture.manifest["format"].as_u64().unwrap_or_default().max(newest);
+        if format > u64::from(FORMAT_VERSION) {
+            return Err(Error::Newer { path: path.to_owned(), format });
+        }
+        if capture.is_empty() {
+            return Err(Error::Nothing { path: path.to_owned() });
+        }
+        Ok(capture)
     }
 
     fn done(self) -> Capture {

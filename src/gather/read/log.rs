@@ -19,6 +19,10 @@ pub struct LogFile {
     pub container: String,
     /// Whether it is of the container before the last restart.
     pub previous: bool,
+    /// Whether it stands between marks in a file with others.
+    pub among: bool,
+    /// The log itself, where it came in a stream that cannot be read again.
+    pub text: Option<String>,
 }
 
 /// How `kubectl cluster-info dump` begins and ends a log among others.
@@ -43,7 +47,7 @@ impl LogFile {
             _ => (String::new(), String::new(), String::new(), ""),
         };
         let previous = file.starts_with("previous");
-        Self { path, size, namespace, pod, container, previous }
+        Self { path, size, namespace, pod, container, previous, ..Self::default() }
     }
 }
 
@@ -53,16 +57,54 @@ impl Capture {
     /// # Errors
     /// When it cannot be read there any more, or not be written.
     pub fn copy_log(&self, source: &Path, log: &LogFile, out: &mut dyn io::Write) -> Result<(), Error> {
-        source::copy(source, &log.path, out)
+        let text = match &log.text {
+            None if !log.among => return source::copy(source, &log.path, out),
+            Some(text) => text.clone(),
+            None => {
+                let mut bytes = Vec::new();
+                source::copy(source, &log.path, &mut bytes)?;
+                let (_, logs) = apart(&log.path, &String::from_utf8_lossy(&bytes));
+                let same = logs.into_iter().find(|other| other.container == log.container);
+                same.and_then(|log| log.text).unwrap_or_default()
+            }
+        };
+        out.write_all(text.as_bytes()).map_err(|error| Error::Read { path: source.to_owned(), source: error })
     }
 }
 
-/// The logs of one container in a file of `cluster-info dump`, in which each stands between two marks.
-pub fn logs_of<'a>(text: &'a str, namespace: &str, pod: &str, container: &str) -> Option<&'a str> {
-    let mark = format!("{container} of pod {namespace}/{pod} ====\n");
-    let (_, rest) = text.split_once(&format!("{START}{mark}"))?;
-    let end = rest.find(&format!("{END}{mark}")).or_else(|| rest.find(&format!("{END}{}", mark.trim_end())));
-    Some(&rest[..end.unwrap_or(rest.len())])
+/// Whether a text has logs between marks in it.
+pub(super) fn has_logs(text: &str) -> bool {
+    text.starts_with(START) || text.contains(&format!("\n{START}"))
+}
+
+/// What stands around the logs in a text, and the logs. A log that nobody ended goes to the end of the text.
+pub(super) fn apart(path: &str, text: &str) -> (String, Vec<LogFile>) {
+    let (mut rest, mut logs, mut open): (String, Vec<LogFile>, Option<(String, String)>) = Default::default();
+    let mut close = |(whose, log): (String, String)| {
+        let (container, place) = whose.split_once(" of pod ").unwrap_or((&whose, ""));
+        let (namespace, pod) = place.split_once('/').unwrap_or(("", place));
+        logs.push(LogFile {
+            path: path.to_owned(),
+            size: log.len() as u64,
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            container: container.to_owned(),
+            previous: false,
+            among: true,
+            text: Some(log),
+        });
+    };
+    for line in text.split_inclusive('\n') {
+        let mark = |words| line.trim_end().strip_prefix(words).and_then(|line| line.strip_suffix(" ===="));
+        match (mark(START), mark(END), &mut open) {
+            (Some(whose), _, None) => open = Some((whose.to_owned(), String::new())),
+            (_, Some(whose), Some((own, _))) if whose == own => open.take().into_iter().for_each(&mut close),
+            (_, _, Some((_, log))) => log.push_str(line),
+            _ => rest.push_str(line),
+        }
+    }
+    open.take().into_iter().for_each(&mut close);
+    (rest, logs)
 }
 
 #[cfg(test)]
@@ -86,11 +128,13 @@ mod tests {
 
     #[test]
     fn the_logs_of_containers_stand_between_marks() {
-        let text = "==== START logs for container a of pod ns/p ====\none\n\
-            ==== END logs for container a of pod ns/p ====\n\
-            ==== START logs for container b of pod ns/p ====\ntwo\n==== END logs for container b of pod ns/p ====";
-        assert_eq!(logs_of(text, "ns", "p", "a"), Some("one\n"));
-        assert_eq!(logs_of(text, "ns", "p", "b"), Some("two\n"));
-        assert_eq!(logs_of(text, "ns", "p", "c"), None);
+        let text = "{}\n==== START logs for container a of pod ns/p ====\n==== START logs for container x of pod n/p ====\n\
+            ==== END logs for container a of pod ns/p ====\n{}\n\
+            ==== START logs for container b of pod ns/p ====\ntwo";
+        let (rest, logs) = apart("dump", text);
+        let logs: Vec<_> =
+            logs.iter().map(|log| (log.container.as_str(), log.text.as_deref().unwrap())).collect();
+        let one = "==== START logs for container x of pod n/p ====\n";
+        assert_eq!((rest.as_str(), logs.as_slice()), ("{}\n{}\n", &[("a", one), ("b", "two")][..]));
     }
 }

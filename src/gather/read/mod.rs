@@ -9,4 +9,4 @@ mod log;
 mod source;
 
 pub use capture::{Capture, Id, Origin, Table};
-pub use log::{LogFile, logs_of};
+pub use log::LogFile;
