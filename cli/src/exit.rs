@@ -43,9 +43,10 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     if let Some(error) = error.downcast_ref::<gather::Error>() {
         return ExitCode::from(match error {
             gather::Error::Discovery { .. } | gather::Error::Root { .. } => REFUSED,
-            gather::Error::Read { .. } | gather::Error::Newer { .. } | gather::Error::Nothing { .. } => {
-                UNREADABLE
-            }
+            gather::Error::Read { .. }
+            | gather::Error::Newer { .. }
+            | gather::Error::Nothing { .. }
+            | gather::Error::Garbled { .. } => UNREADABLE,
             gather::Error::Exists { .. } | gather::Error::NotOurs { .. } => UNSAFE,
             gather::Error::Pattern { .. } | gather::Error::Selector { .. } | gather::Error::NoKind { .. } => {
                 USAGE

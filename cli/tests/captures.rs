@@ -244,3 +244,32 @@ fn a_comparison_can_be_of_some_objects_alone() {
         assert_eq!(said.lines().count(), 1, "{said}");
     }
 }
+
+#[test]
+fn a_torn_archive_is_shown_as_far_as_it_is_whole_or_refused() {
+    let files: Vec<(String, String)> = (0..300)
+        .map(|n| (format!("pods/{n}.yaml"), WEB.replace("name: web", &format!("name: web-{n}"))))
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let folder = folder(&files);
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let packed = Command::new("tar").current_dir(folder.path()).args(["czf", "whole.tgz", "pods"]).status();
+    assert!(packed.unwrap().success());
+    let bytes = fs::read(place("whole.tgz")).unwrap();
+    fs::write(place("torn.tgz"), &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(place("stump.tgz"), &bytes[..30]).unwrap();
+    let pods = |name: &str| kubetape(&["show", &place(name), "po", "-o", "name"]);
+    assert_eq!(pods("whole.tgz").1.lines().count(), 300);
+    let (code, printed, said) = pods("torn.tgz");
+    assert!(code == Some(0) && (1..300).contains(&printed.lines().count()), "{printed}");
+    assert!(said.lines().count() == 1 && said.ends_with("copy it again for the rest\n"), "{said}");
+    let (code, printed, said) = pods("stump.tgz");
+    assert!(code == Some(3) && printed.is_empty() && said.lines().count() == 1, "{code:?} {said}");
+    assert!(said.ends_with("copy it again, or capture anew with `kubetape gather`\n"), "{said}");
+    fs::write(place("bad.yaml"), "kind: [").unwrap();
+    let (code, _, said) = kubetape(&["show", &place("bad.yaml")]);
+    assert!(
+        code == Some(3) && said.contains("holds nothing that can be read: bad.yaml: "),
+        "{code:?} {said}"
+    );
+}

@@ -93,6 +93,17 @@ pub enum Error {
         /// What was read.
         path: PathBuf,
     },
+    /// Nothing of it can be read.
+    #[error(
+        "{} holds nothing that can be read: {why}; mend it, copy it again, or capture anew with `kubetape gather`",
+        path.display()
+    )]
+    Garbled {
+        /// What was read.
+        path: PathBuf,
+        /// What was wrong first.
+        why: String,
+    },
     /// It was written by a later version.
     #[error("{} has format {format}, which this version does not know; read it with a newer kubetape", path.display())]
     Newer {

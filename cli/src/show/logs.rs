@@ -67,11 +67,12 @@ fn choose<'a>(
             Some(first.clone())
         }
     };
-    let is_meant = |log: &&&LogFile| {
+    let is_meant = |log: &&LogFile| {
         log.previous == filters.previous
             && (log.container.is_empty() || Some(&log.container) == container.as_ref())
     };
-    match of_pod.iter().find(is_meant) {
+    // must-gather keeps the same log twice, got in two ways of which one mostly fails.
+    match of_pod.iter().copied().filter(is_meant).max_by_key(|log| log.size) {
         Some(log) => Ok(log),
         None => bail!(nothing(args, pod, container.as_deref())),
     }

@@ -121,7 +121,7 @@ impl Capture {
 
     /// Whether it holds nothing of a cluster.
     fn is_empty(&self) -> bool {
-        self.objects.is_empty() && self.logs.is_empty() && self.manifest.is_null() && self.notes.is_empty()
+        self.objects.is_empty() && self.logs.is_empty() && self.manifest.is_null()
     }
 
     /// Whether it was cut off before it was whole.
@@ -277,10 +277,14 @@ impl Reader {
         if format > u64::from(FORMAT_VERSION) {
             return Err(Error::Newer { path: path.to_owned(), format });
         }
-        if capture.is_empty() {
-            return Err(Error::Nothing { path: path.to_owned() });
+        if !capture.is_empty() {
+            return Ok(capture);
         }
-        Ok(capture)
+        let path = path.to_owned();
+        Err(match capture.notes.into_iter().next() {
+            Some(why) => Error::Garbled { path, why },
+            None => Error::Nothing { path },
+        })
     }
 
     fn done(self) -> Capture {

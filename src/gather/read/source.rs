@@ -53,7 +53,9 @@ pub(super) fn walk(path: &Path, each: &mut dyn FnMut(Entry<'_>)) -> Result<Vec<S
         #[cfg(feature = "archive")]
         format => {
             if let Err(error) = packed(file, format, each, &mut notes) {
-                notes.push(format!("the file is torn: {error}; what stands before the tear was read"));
+                notes.push(format!(
+                    "the archive is torn: {error}; what stands before the tear was read, copy it again for the rest"
+                ));
             }
         }
         #[cfg(not(feature = "archive"))]
