@@ -149,7 +149,7 @@ fn replay(mut objects: BTreeMap<String, Value>, tape: &Tape) -> BTreeMap<String,
         let Event::Frame { event, object, .. } = &event.event else { continue };
         match event {
             EventType::Added | EventType::Modified => {
-                let mut object = object.clone();
+                let mut object = Value::clone(object);
                 quiet(&mut object);
                 objects.insert(key(&object), object)
             }
