@@ -67,3 +67,17 @@ deps:
 # a user's crate on the oldest and the newest Kubernetes API
 users *versions:
     .ci/users {{ versions }}
+
+# ask a simulated cluster over HTTP what a real one was recorded to answer; `--server URL --token T` for any other
+vectors *args:
+    cargo build --quiet -p kubetape-cli
+    cargo run --quiet --example conformance -- vectors {{ args }}
+
+# play recorded sessions against a simulated cluster over HTTP; options as for vectors
+transcripts *args:
+    cargo build --quiet -p kubetape-cli
+    cargo run --quiet --example conformance -- transcripts {{ args }}
+
+# vectors and transcripts on a real control plane and on a simulated one, as a table
+conformance:
+    .ci/conformance

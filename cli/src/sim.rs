@@ -33,7 +33,8 @@ pub(crate) struct Args {
     /// Admission plugins to turn off, as kube-apiserver spells them.
     #[arg(long, value_delimiter = ',')]
     disable_admission_plugins: Vec<String>,
-    /// Controllers to run, as kube-controller-manager spells them; `*` for all of them, none by default.
+    /// Controllers to run, as kube-controller-manager spells them; `*` for all of them, `*,-pod` for all but one,
+    /// none by default. `pod` stands for the scheduler and the kubelets.
     #[arg(long, value_delimiter = ',')]
     controllers: Vec<String>,
     /// Run this with KUBECONFIG set, and end with it.
@@ -91,13 +92,21 @@ fn options(args: &Args) -> Result<Options> {
     if let Some(path) = &args.token_auth_file {
         options.tokens = tokens(path)?;
     }
-    if !args.controllers.iter().any(|name| name == "*") {
-        if let Some(unknown) = args.controllers.iter().find(|name| !CONTROLLERS.contains(&name.as_str())) {
-            bail!("there is no controller {unknown:?}; those that run here are {}", CONTROLLERS.join(", "));
-        }
-        options.controllers.clone_from(&args.controllers);
-    }
+    options.controllers = controllers(&args.controllers)?;
     Ok(options)
+}
+
+/// Those that are named, or all of them but those with a `-`.
+fn controllers(asked: &[String]) -> Result<Vec<String>> {
+    let bare = |name: &str| name.strip_prefix('-').unwrap_or(name).to_owned();
+    let unknown =
+        asked.iter().map(|name| bare(name)).find(|name| name != "*" && !CONTROLLERS.contains(&name.as_str()));
+    if let Some(unknown) = unknown {
+        bail!("there is no controller {unknown:?}; those that run here are {}", CONTROLLERS.join(", "));
+    }
+    let named = |name: &str| asked.iter().any(|own| own == name);
+    let runs = |name: &&str| (named("*") || named(name)) && !named(&format!("-{name}"));
+    Ok(CONTROLLERS.into_iter().filter(runs).map(str::to_owned).collect())
 }
 
 /// The users of a token file, by token.

@@ -127,8 +127,9 @@ impl Answer {
 impl Server {
     /// Asks and reads the whole answer; a broken one has the status 0 and says why.
     pub(crate) async fn ask(&self, ask: Ask, token: &str) -> Answer {
+        let (ask, token) = self.as_user(ask, token);
         let asked = async {
-            let response = (self.door)(ask.into_request(token)?).await?;
+            let response = (self.door)(ask.into_request(&token)?).await?;
             let mut answer = Answer::head(&response);
             answer.bytes = response.into_body().collect().await?.to_bytes().to_vec();
             Ok::<_, tower::BoxError>(answer)
@@ -139,6 +140,14 @@ impl Server {
         })
     }
 
+    /// Where a user has no token, the administrator acts for them: `as:name`.
+    fn as_user(&self, mut ask: Ask, token: &str) -> (Ask, String) {
+        let Some(user) = token.strip_prefix("as:") else { return (ask, token.to_owned()) };
+        ask.headers.push(("impersonate-user".to_owned(), user.to_owned()));
+        ask.headers.push(("impersonate-group".to_owned(), "plain".to_owned()));
+        (ask, self.admin.clone())
+    }
+
     /// Asks as the administrator.
     pub(crate) async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         self.ask(Ask::new(method, path, body), &self.admin).await
@@ -146,7 +155,8 @@ impl Server {
 
     /// Opens a watch; a refusal is read to its end.
     pub(crate) async fn open(&self, ask: Ask, token: &str) -> (Answer, Option<Stream>) {
-        let request = match ask.clone().into_request(token) {
+        let (ask, token) = self.as_user(ask, token);
+        let request = match ask.into_request(&token) {
             Ok(request) => request,
             Err(error) => {
                 return (Answer { bytes: error.to_string().into_bytes(), ..Answer::default() }, None);
