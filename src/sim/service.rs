@@ -66,6 +66,8 @@ impl Sim {
         if state.runs("pod") {
             bootstrap::node(&mut state);
         }
+        // What was before a server began cannot be watched.
+        state.store.compact();
         controllers::work(&mut state);
         Self { state: Arc::new(Mutex::new(state)), tokens: Arc::new(options.tokens) }
     }

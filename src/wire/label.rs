@@ -48,6 +48,14 @@ pub(crate) fn key_error(key: &str) -> Option<String> {
     (!is_name(name)).then(|| NAME.to_owned())
 }
 
+/// The same, one by one.
+pub(crate) fn key_errors(key: &str) -> Vec<String> {
+    key_error(key)
+        .into_iter()
+        .flat_map(|all| all.split("; ").map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
 /// Why a text is no label value.
 pub(crate) fn value_error(value: &str) -> Option<String> {
     if value.len() > 63 {

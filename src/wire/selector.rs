@@ -167,7 +167,7 @@ impl Reader {
                 let value = self.value(key)?;
                 let number = value.parse().map_err(|_| {
                     let why = "for 'Gt', 'Lt' operators, the value must be an integer";
-                    SelectorError(format!("values[0][{key}]: Invalid value: {value:?}: {why}"))
+                    SelectorError(format!("values[0]: Invalid value: {value:?}: {why}"))
                 })?;
                 Ok(if operator == ">" { Test::Over(number) } else { Test::Under(number) })
             }
@@ -215,7 +215,9 @@ impl Reader {
                     values.insert(token);
                 }
                 other => {
-                    return Err(SelectorError(format!("found '{other}', expected: ',', ')' or identifier")));
+                    // Behind a value there is no room for another one.
+                    let expected = if values.is_empty() { "',', ')' or identifier" } else { "',' or ')'" };
+                    return Err(SelectorError(format!("found '{other}', expected: {expected}")));
                 }
             }
         }

@@ -280,15 +280,15 @@ impl Checks {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         match value {
             Value::String(text) => {
+                // Of a text only the first thing is told.
                 let length = count(text.chars().count());
                 if let Some(most) = self.max_length.filter(|most| length > *most) {
                     let unit = if most == 1 { "byte" } else { "bytes" };
                     add("FieldValueTooLong", format!("Too long: may not be more than {most} {unit}"));
-                }
-                if let Some(least) = self.min_length.filter(|least| length < *least) {
+                } else if let Some(least) = self.min_length.filter(|least| length < *least) {
                     add(INVALID, body(value, format!("should be at least {least} chars long")));
-                }
-                if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !matches(pattern, text)) {
+                } else if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !matches(pattern, text))
+                {
                     add(INVALID, body(value, format!("should match '{pattern}'")));
                 }
             }

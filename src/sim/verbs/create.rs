@@ -24,7 +24,7 @@ const DRAWS: usize = 8;
 /// # Errors
 /// What the steps of the server refuse, in its order.
 pub fn create(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
-    let object = decode::object(call)?;
+    let object = decode::object(state, call)?;
     let object = add(state, call, object)?;
     Ok(Reply::Object(201, shown(&call.kind, &object)))
 }

@@ -1,4 +1,4 @@
-use super::Call;
+use super::{Call, State, go_json};
 use crate::{
     sim::{
         refusal::{FieldError, bad_request, invalid, invalid_as},
@@ -15,9 +15,9 @@ const KNOWN: &str = "the body of the request was in an unknown format - accepted
 ///
 /// # Errors
 /// 415 for a format that is not read, 400 for a body that is no object of the type.
-pub fn object(call: &Call<'_>) -> Result<Value, Failure> {
+pub fn object(state: &State, call: &Call<'_>) -> Result<Value, Failure> {
     let mut object = value(call)?;
-    check_type(call, &mut object)?;
+    check_type(state, call, &mut object)?;
     clean_metadata(call, &mut object)?;
     Ok(object)
 }
@@ -57,11 +57,7 @@ pub fn part(call: &Call<'_>) -> Result<Value, Failure> {
 
 fn parse_json(call: &Call<'_>) -> Result<Value, Failure> {
     serde_json::from_slice(call.body).map_err(|error| {
-        let text = if call.body.is_empty() {
-            "unexpected end of JSON input".to_owned()
-        } else {
-            go_error(call.body, &error)
-        };
+        let text = go_json::error(call.body).unwrap_or_else(|| error.to_string());
         bad_request(format!(
             "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {text} ({})",
             call.kind.kind,
@@ -70,22 +66,11 @@ fn parse_json(call: &Call<'_>) -> Result<Value, Failure> {
     })
 }
 
-/// What Go's parser says of a text.
-fn go_error(body: &[u8], error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        return "unexpected end of JSON input".to_owned();
-    }
-    let before: usize = body
-        .split_inclusive(|byte| *byte == b'\n')
-        .take(error.line().saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum();
-    let letter = body.get(before + error.column().saturating_sub(1)).copied().unwrap_or(b' ');
-    format!("invalid character '{}' looking for beginning of value", char::from(letter))
-}
-
 /// The start of a body as messages show it.
 pub fn excerpt(body: &[u8]) -> String {
+    if body.is_empty() {
+        return "<empty>".to_owned();
+    }
     let start = &body[..body.len().min(30)];
     let dots = if body.len() > 30 { " ..." } else { "" };
     if body.first() == Some(&b'{') {
@@ -96,7 +81,7 @@ pub fn excerpt(body: &[u8]) -> String {
 }
 
 /// Kind and apiVersion must be those of the path; built-in types may leave them out.
-fn check_type(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
+fn check_type(state: &State, call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
     let expected = call.kind.api_version();
     let Some(members) = object.as_object_mut() else {
         let message = format!(
@@ -131,6 +116,9 @@ fn check_type(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
             members.insert("kind".into(), json!(call.kind.kind));
         }
     }
+    if call.kind.custom.is_none() {
+        check_scheme(state, call, members)?;
+    }
     if (call.kind.custom.is_some() || !version.is_empty()) && version != expected {
         return Err(bad_request(format!(
             "the API version in the data ({version}) does not match the expected API version ({expected})"
@@ -138,11 +126,41 @@ fn check_type(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
     }
     if call.kind.custom.is_none() && !kind.is_empty() && kind != call.kind.kind {
         return Err(bad_request(format!(
-            "{kind} in version {:?} cannot be handled as a {}: converting (v1.{kind}) to (v1.{}): unknown conversion",
-            call.kind.resource.version, call.kind.kind, call.kind.kind
+            "{kind} in version {:?} cannot be handled as a {}: converting ({}.{kind}) to ({}.{}): unknown conversion",
+            call.kind.resource.version,
+            call.kind.kind,
+            call.kind.resource.version,
+            internal(&call.kind.resource.group),
+            call.kind.kind
         )));
     }
     Ok(())
+}
+
+/// The package of the internal types of a group.
+fn internal(group: &str) -> &str {
+    match group {
+        "" | "events.k8s.io" => "core",
+        group => group.split('.').next().unwrap_or(group),
+    }
+}
+
+/// A built-in type is one that the server has in this version.
+fn check_scheme(state: &State, call: &Call<'_>, members: &Map<String, Value>) -> Result<(), Failure> {
+    let text = |key: &str| members.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (whole, kind) = (text("apiVersion"), text("kind"));
+    if whole == call.kind.api_version() && kind == call.kind.kind {
+        return Ok(());
+    }
+    let (group, version) = whole.split_once('/').unwrap_or(("", whole));
+    if state.registry.by_kind(group, version, kind).is_some_and(|known| known.custom.is_none()) {
+        return Ok(());
+    }
+    Err(bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {}: no kind {kind:?} is registered for version {whole:?} \
+         in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+        call.kind.kind
+    )))
 }
 
 const METADATA: [(&str, &str); 14] = [
@@ -249,11 +267,7 @@ pub fn patched(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
 
 /// 400 for a patch that is no JSON.
 pub fn patch_error(call: &Call<'_>, operations: bool, error: &serde_json::Error) -> Failure {
-    let text = if call.body.is_empty() {
-        "unexpected end of JSON input".to_owned()
-    } else {
-        go_error(call.body, error)
-    };
+    let text = go_json::error(call.body).unwrap_or_else(|| error.to_string());
     if call.strictness == super::call::Strictness::Ignore {
         return bad_request(if operations { text } else { "Invalid JSON Patch".to_owned() });
     }

@@ -12,6 +12,7 @@ mod decode;
 mod delete;
 mod duplicates;
 mod follow;
+mod go_json;
 mod inner;
 mod names;
 mod options;

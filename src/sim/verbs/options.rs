@@ -51,7 +51,7 @@ impl WriteOptions {
             return Err(invalid_options(kind, &errors));
         }
         let manager = if manager.is_empty() { agent(headers) } else { manager.to_owned() };
-        Ok(Self { manager, dry_run: query.get("dryRun").is_some_and(|v| !v.is_empty()), strictness })
+        Ok(Self { manager, dry_run: query.get("dryRun").is_some(), strictness })
     }
 }
 
@@ -68,7 +68,7 @@ fn agent(headers: &HeaderMap) -> String {
 
 /// What is wrong with the values of `dryRun`.
 pub fn dry_run_errors<'a>(values: impl Iterator<Item = &'a str>) -> Vec<FieldError> {
-    let values: Vec<&str> = values.filter(|value| !value.is_empty()).collect();
+    let values: Vec<&str> = values.collect();
     if values.iter().all(|value| *value == "All") {
         return Vec::new();
     }
@@ -189,7 +189,7 @@ impl DeleteOptions {
             orphan: query.get("orphanDependents").map(|_| query.is_true("orphanDependents")),
             ..Self::default()
         };
-        Ok((options, query.all("dryRun").filter(|value| !value.is_empty()).map(str::to_owned).collect()))
+        Ok((options, query.all("dryRun").map(str::to_owned).collect()))
     }
 }
 

@@ -113,12 +113,12 @@ fn wanted(state: &State, call: &Call<'_>, scope: &Scope) -> Result<Wanted, Failu
 fn list_errors(rv: &str, how: &str, token: &str, initial: bool) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let field = "resourceVersionMatch";
-    if initial {
+    let refused = || {
         let why = "sendInitialEvents is forbidden for list";
-        errors.push(FieldError::forbidden("sendInitialEvents", why));
-    }
+        FieldError::forbidden("sendInitialEvents", why)
+    };
     if how.is_empty() {
-        return errors;
+        return initial.then(refused).into_iter().collect();
     }
     if rv.is_empty() {
         let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
@@ -135,6 +135,7 @@ fn list_errors(rv: &str, how: &str, token: &str, initial: bool) -> Vec<FieldErro
         let why = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
         errors.push(FieldError::forbidden(field, why));
     }
+    errors.extend(initial.then(refused));
     errors
 }
 

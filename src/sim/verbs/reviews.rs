@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Answers a question that is asked by a create; `None` for types that hold objects.
-pub fn review(call: &Call<'_>) -> Option<Result<Reply, Failure>> {
+pub fn review(state: &State, call: &Call<'_>) -> Option<Result<Reply, Failure>> {
     let kind = &call.kind;
     if !matches!(kind.resource.group.as_str(), "authorization.k8s.io" | "authentication.k8s.io") {
         return None;
     }
-    Some(answered(call))
+    Some(answered(state, call))
 }
 
-fn answered(call: &Call<'_>) -> Result<Reply, Failure> {
-    let mut object = decode::object(call)?;
+fn answered(state: &State, call: &Call<'_>) -> Result<Reply, Failure> {
+    let mut object = decode::object(state, call)?;
     // Everybody may do everything here, as on a server with AlwaysAllow.
     object["status"] = match call.kind.kind.as_str() {
         "SelfSubjectReview" => {

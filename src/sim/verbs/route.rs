@@ -235,12 +235,7 @@ fn find(state: &State, method: &Method, info: &RequestInfo) -> Result<Arc<Kind>,
     if kind.custom.is_none() && !allows(kind, method, info, everywhere) {
         let known = info.subresource.as_ref().is_none_or(|sub| kind.subresources.contains_key(first(sub)));
         let failure = if known { no_method() } else { no_resource() };
-        let mut answer = failure.to_response();
-        if known {
-            let allowed = allowed_methods(kind, info, everywhere);
-            set(&mut answer, header::ALLOW, &allowed.join(", "));
-        }
-        return Err(Box::new(answer));
+        return Err(Box::new(failure.to_response()));
     }
     Ok(kind.clone())
 }
@@ -314,7 +309,7 @@ pub(super) fn verb(state: &mut State, call: &mut Call<'_>) -> Result<Reply, Fail
         Verb::List => read::list(state, call),
         Verb::Watch => watch::watch(state, call),
         Verb::Create if call.kind.is_core("bindings") => pods::bind(state, call, None),
-        Verb::Create => reviews::review(call).unwrap_or_else(|| create::create(state, call)),
+        Verb::Create => reviews::review(state, call).unwrap_or_else(|| create::create(state, call)),
         Verb::Update => update::update(state, call),
         Verb::Patch | Verb::Apply => patch::patch(state, call),
         Verb::Delete => delete::delete(state, call),

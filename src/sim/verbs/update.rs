@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// # Errors
 /// What the steps of the server refuse, in its order.
 pub fn update(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
-    let mut object = decode::object(call)?;
+    let mut object = decode::object(state, call)?;
     let name = object["metadata"].get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     if name.is_empty() {
         return Err(bad_request(format!(

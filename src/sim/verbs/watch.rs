@@ -125,7 +125,7 @@ fn watch_errors(how: &str, initial: Option<bool>, token: bool) -> Vec<FieldError
     let field = "resourceVersionMatch";
     let mut errors = Vec::new();
     match initial {
-        Some(_) if how.is_empty() => {
+        Some(_) if how != "NotOlderThan" => {
             let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
             errors.push(FieldError::forbidden(field, why));
         }

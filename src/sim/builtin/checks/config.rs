@@ -1,5 +1,8 @@
 use super::{items, not_negative, text};
-use crate::sim::{builtin::Quantity, refusal::FieldError};
+use crate::{
+    sim::{builtin::Quantity, refusal::FieldError},
+    wire::label,
+};
 use serde_json::{Value, json};
 
 const KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
@@ -131,9 +134,25 @@ pub(super) fn event(object: &Value) -> Vec<FieldError> {
     if object["eventTime"].is_null() {
         errors.push(FieldError::required("eventTime", ""));
     } else {
+        let controller = text(object, "reportingController");
         for field in ["reportingController", "reportingInstance", "action", "reason"] {
             if text(object, field).is_empty() {
                 errors.push(FieldError::required(field, ""));
+            }
+            if field == "reportingController" {
+                let wrong = label::key_errors(controller).into_iter();
+                errors.extend(wrong.map(|why| FieldError::invalid(field, &json!(controller), &why)));
+            }
+        }
+        for (field, name, most) in [
+            ("reportingInstance", "reportingInstance", 128),
+            ("action", "action", 128),
+            ("reason", "reason", 128),
+            ("note", "message", 1024),
+        ] {
+            if text(object, field).len() > most {
+                let why = format!("can have at most {most} characters");
+                errors.push(FieldError::invalid(name, &json!(""), &why));
             }
         }
     }

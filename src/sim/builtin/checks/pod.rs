@@ -33,18 +33,46 @@ pub(super) fn errors(path: &str, spec: &Value, policies: &[&str]) -> Vec<FieldEr
     errors
 }
 
+/// Where a volume comes from, in the order in which the server looks.
+const SOURCES: [&str; 30] = [
+    "emptyDir",
+    "hostPath",
+    "gitRepo",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "secret",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "flocker",
+    "persistentVolumeClaim",
+    "rbd",
+    "cinder",
+    "cephfs",
+    "quobyte",
+    "downwardAPI",
+    "fc",
+    "configMap",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "storageos",
+    "projected",
+    "scaleIO",
+    "csi",
+    "ephemeral",
+    "image",
+    "",
+];
+
 fn volumes<'a>(path: &str, spec: &'a Value, errors: &mut Vec<FieldError>) -> BTreeSet<&'a str> {
     let mut names = BTreeSet::new();
     for (at, volume) in items(spec, "volumes") {
         let field = format!("{path}.volumes[{at}]");
-        let sources: Vec<&String> = volume
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(key, _)| key)
-            .filter(|key| *key != "name")
-            .collect();
-        for source in sources.iter().skip(1) {
+        let sources = SOURCES.iter().filter(|source| volume.get(**source).is_some_and(|own| !own.is_null()));
+        for source in sources.skip(1) {
             let why = "may not specify more than 1 volume type";
             errors.push(FieldError::forbidden(format!("{field}.{source}"), why));
         }
