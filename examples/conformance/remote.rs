@@ -23,10 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Servers that are there already, by whether controllers run.
 pub(crate) struct Remote {
-    servers: BTreeMap<bool, (Server, Mutex<Option<BTreeSet<String>>>)>,
+    servers: BTreeMap<bool, (Server, Base)>,
 }
 
-/// One object: its path and what it is.
+/// What was on a server at first, once it was looked at.
+type Base = Mutex<Option<BTreeSet<String>>>;
+
+/// Objects by their paths and uids.
 type Objects = BTreeMap<String, Value>;
 
 /// A way to any server; certificates are not checked.
