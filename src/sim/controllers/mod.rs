@@ -20,7 +20,7 @@ use super::{
 use crate::wire::{Failure, ObjectKey};
 use http::Method;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// The controllers that there are, by the names that kube-controller-manager gives them; `pod` stands for the
 /// scheduler and the kubelets.
@@ -45,8 +45,13 @@ pub fn work(state: &mut State) {
         if state.controllers.is_empty() || news.is_empty() {
             return;
         }
-        for piece in news {
-            look(state, &piece);
+        for piece in &news {
+            look(state, piece);
+        }
+        // Once a round, however many of its pods changed.
+        if state.runs("replicaset-controller") {
+            let sets: BTreeSet<ObjectKey> = news.iter().filter_map(replica_sets::above).collect();
+            sets.into_iter().for_each(|set| replica_sets::child_changed(state, set));
         }
     }
 }
@@ -85,14 +90,7 @@ fn look(state: &mut State, news: &News) {
                 deployments::child(state, news);
             }
         }
-        ("", "pods") => {
-            if state.runs("pod") {
-                pods::look(state, news);
-            }
-            if state.runs("replicaset-controller") {
-                replica_sets::child(state, news);
-            }
-        }
+        ("", "pods") if state.runs("pod") => pods::look(state, news),
         _ => {}
     }
     if news.removed && state.runs("namespace-controller") {

@@ -42,11 +42,16 @@ pub(super) fn look(state: &mut State, news: &News) {
     tell(state, &news.key);
 }
 
-/// A pod changed: its set looks again.
-pub(super) fn child(state: &mut State, news: &News) {
-    let Some((name, _)) = controller_of(&news.object, "ReplicaSet") else { return };
+/// The set that a pod belongs to.
+pub(super) fn above(news: &News) -> Option<ObjectKey> {
+    let pod = news.key.group.is_empty() && news.key.plural == "pods";
+    let (name, _) = controller_of(&news.object, "ReplicaSet").filter(|_| pod)?;
     let sets = Resource::new("apps", "v1", "replicasets");
-    let key = ObjectKey::new(&sets, news.key.namespace.as_deref(), &name);
+    Some(ObjectKey::new(&sets, news.key.namespace.as_deref(), &name))
+}
+
+/// Pods changed: their set looks again.
+pub(super) fn child_changed(state: &mut State, key: ObjectKey) {
     if let Some(object) = current(state, &key) {
         look(state, &News { key, object, removed: false });
     }
