@@ -21,7 +21,7 @@ pub use causes::causes;
 pub(crate) use delta::list_key;
 pub use delta::{Change, delta, is_time};
 pub use frame::{EventType, Frame, FrameError, Headline, LineSplitter};
-pub use json_path::{JsonPath, JsonPathError, go_print};
+pub use json_path::{JsonPath, JsonPathError, go_escaped, go_print};
 pub use query::{Query, escaped};
 pub use request::{RequestInfo, Verb};
 pub use resource::{ObjectKey, Resource};

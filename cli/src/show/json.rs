@@ -1,3 +1,4 @@
+use kubetape::wire::go_escaped;
 use serde::Serialize;
 use serde_json::{Serializer, Value, ser::PrettyFormatter};
 
@@ -7,17 +8,7 @@ pub(super) fn text(value: &Value) -> String {
     let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"    "));
     // Values have no keys that JSON refuses, and memory does not fail to take bytes.
     let _ = value.serialize(&mut serializer);
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
-    for (letter, code) in [
-        ("<", "\\u003c"),
-        (">", "\\u003e"),
-        ("&", "\\u0026"),
-        ("\u{2028}", "\\u2028"),
-        ("\u{2029}", "\\u2029"),
-    ] {
-        text = text.replace(letter, code);
-    }
-    text + "\n"
+    go_escaped(&String::from_utf8_lossy(&bytes)) + "\n"
 }
 
 #[cfg(test)]
@@ -27,8 +18,8 @@ mod tests {
 
     #[test]
     fn json_is_laid_out_as_go_does_it() {
-        let value = json!({"b": [1, {}], "a": "<x>", "c": []});
-        let expected = "{\n    \"a\": \"\\u003cx\\u003e\",\n    \"b\": [\n        1,\n        {}\n    ],\n    \"c\": []\n}\n";
+        let value = json!({"b": [1, {}], "a": "<x>\u{2028}", "c": []});
+        let expected = "{\n    \"a\": \"\\u003cx\\u003e\\u2028\",\n    \"b\": [\n        1,\n        {}\n    ],\n    \"c\": []\n}\n";
         assert_eq!(text(&value), expected);
     }
 }

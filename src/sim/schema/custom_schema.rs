@@ -26,9 +26,12 @@ pub fn schema_errors(schema: &Value, at: &str, status: bool) -> Vec<FieldError> 
 
 /// Whether a schema has rules that this build cannot run.
 pub fn needs_cel(schema: &Value) -> bool {
-    let rules = &schema["x-kubernetes-validations"];
-    let own = cfg!(not(feature = "cel")) && rules.as_array().is_some_and(|rules| !rules.is_empty());
-    own || below(schema, "").into_iter().chain(branches(schema, "")).any(|(_, inner)| needs_cel(inner))
+    cfg!(not(feature = "cel")) && has_rules(schema)
+}
+
+fn has_rules(schema: &Value) -> bool {
+    let own = schema["x-kubernetes-validations"].as_array().is_some_and(|rules| !rules.is_empty());
+    own || below(schema, "").into_iter().chain(branches(schema, "")).any(|(_, inner)| has_rules(inner))
 }
 
 /// The formats that a schema names and the server does not know, each for a warning.

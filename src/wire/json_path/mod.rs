@@ -7,7 +7,7 @@ mod parse;
 mod print;
 mod walk;
 
-pub use print::go_print;
+pub use print::{go_escaped, go_print};
 use serde_json::Value;
 use std::borrow::Cow;
 

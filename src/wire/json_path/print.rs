@@ -3,15 +3,21 @@ use serde_json::Value;
 /// A value as a template shows it: objects and lists as JSON, all others as they are.
 pub(super) fn plain(value: &Value) -> String {
     match value {
-        Value::Object(_) | Value::Array(_) => escaped(&value.to_string()),
+        Value::Object(_) | Value::Array(_) => go_escaped(&value.to_string()),
         Value::Null => "null".to_owned(),
         other => go_print(other),
     }
 }
 
-/// Letters that Go's JSON never has as they are.
-fn escaped(json: &str) -> String {
-    let letters = [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026")];
+/// A JSON text with the letters escaped that Go's encoder never writes as they are.
+pub fn go_escaped(json: &str) -> String {
+    let letters = [
+        ('<', "\\u003c"),
+        ('>', "\\u003e"),
+        ('&', "\\u0026"),
+        ('\u{2028}', "\\u2028"),
+        ('\u{2029}', "\\u2029"),
+    ];
     letters.iter().fold(json.to_owned(), |text, (letter, code)| text.replace(*letter, code))
 }
 
