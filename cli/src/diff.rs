@@ -19,8 +19,8 @@ use std::{
 
 /// Compare two recordings, or two captures.
 ///
-/// It ends with 0 when they say the same, 1 when they differ, 2 when the command line cannot be understood, 3 when one
-/// of the two cannot be read.
+/// It ends with 0 when they say the same, with 1 when they differ, with 2 when the command line
+/// cannot be understood, and with 3 when one of the two cannot be read.
 ///
 /// Examples:
 ///   kubetape diff old.ktape new.ktape
