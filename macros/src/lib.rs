@@ -21,6 +21,7 @@ use syn::{
 /// | `level = "strict"` | `strict`, `semantic` (default) or `lenient` |
 /// | `deadline = "90s"` | how long a wait may take (60 s) |
 /// | `seed = 7` | the seed of hash order and jitter |
+/// | `on(tape, sim, kwok)` | a test for each of these grounds, `name::tape`, `name::sim`, …: `tape`, `sim`, `envtest`, `kwok`, `kind`, `current`; those that need a cluster are ignored unless asked for |
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments = parse_macro_input!(arguments as Arguments);
@@ -38,6 +39,7 @@ struct Arguments {
     level: Option<Ident>,
     deadline: Option<u64>,
     seed: Option<syn::LitInt>,
+    on: Vec<Ident>,
 }
 
 impl Parse for Arguments {
@@ -61,6 +63,12 @@ impl Arguments {
                 let inner;
                 parenthesized!(inner in input);
                 self.crds.extend(Punctuated::<Path, Token![,]>::parse_terminated(&inner)?);
+            }
+            "on" => {
+                let inner;
+                parenthesized!(inner in input);
+                self.on.extend(Punctuated::<Ident, Token![,]>::parse_terminated(&inner)?);
+                self.on.iter().try_for_each(|ground| ground_of(ground).map(drop))?;
             }
             "cluster" => self.cluster = true,
             "bare" => self.bare = true,
@@ -90,13 +98,27 @@ impl Arguments {
                 self.level = Some(Ident::new(level, text.span()));
             }
             _ => {
-                let known =
-                    "unknown argument; one of crd(…), cluster, bare, exclusive, tape, level, deadline, seed";
+                let known = "unknown argument; one of crd(…), on(…), cluster, bare, exclusive, tape, level, \
+                             deadline, seed";
                 return Err(syn::Error::new(name.span(), known));
             }
         }
         Ok(())
     }
+}
+
+/// The ground that a word names.
+fn ground_of(word: &Ident) -> syn::Result<proc_macro2::TokenStream> {
+    let provider = match word.to_string().as_str() {
+        "tape" => return Ok(quote!(::kubetape::Ground::Tape)),
+        "sim" => return Ok(quote!(::kubetape::Ground::Sim)),
+        "envtest" => quote!(Envtest),
+        "kwok" => quote!(Kwok),
+        "kind" => quote!(Kind),
+        "current" => quote!(Current),
+        _ => return Err(syn::Error::new(word.span(), "one of tape, sim, envtest, kwok, kind, current")),
+    };
+    Ok(quote!(::kubetape::Ground::Cluster(::kubetape::cluster::Provider::#provider)))
 }
 
 fn value(input: ParseStream<'_>) -> syn::Result<LitStr> {
@@ -124,10 +146,27 @@ fn expand(arguments: &Arguments, scenario: ItemFn) -> syn::Result<proc_macro2::T
         return Err(syn::Error::new(name.span(), "a scenario takes one argument, `world: World`"));
     }
     let (block, output) = (&scenario.block, &scenario.sig.output);
-    let ignore = arguments.cluster.then(
-        || quote!(#[ignore = "needs a cluster: KUBETAPE_CLUSTER=envtest cargo test -- --include-ignored"]),
-    );
+    if arguments.cluster && !arguments.on.is_empty() {
+        return Err(syn::Error::new(name.span(), "`cluster` and `on(…)` exclude each other"));
+    }
     let options = options(arguments, name);
+    if !arguments.on.is_empty() {
+        let tests = arguments.on.iter().map(|ground| on_ground(ground, name, &options));
+        let tests = tests.collect::<syn::Result<Vec<_>>>()?;
+        return Ok(quote! {
+            #[cfg(test)]
+            #(#attributes)*
+            async fn #name(#inputs) #output #block
+
+            #[cfg(test)]
+            mod #name {
+                #[allow(unused_imports)]
+                use super::*;
+                #(#tests)*
+            }
+        });
+    }
+    let ignore = arguments.cluster.then(|| needs_a_cluster("KUBETAPE_CLUSTER=envtest "));
     let call = quote_spanned!(name.span()=> ::kubetape::run(#options, #name));
     Ok(quote! {
         #(#attributes)*
@@ -136,6 +175,29 @@ fn expand(arguments: &Arguments, scenario: ItemFn) -> syn::Result<proc_macro2::T
         fn #name() {
             // Of the test's own name, which is what insta calls its snapshots.
             async fn #name(#inputs) #output #block
+            #call
+        }
+    })
+}
+
+fn needs_a_cluster(variable: &str) -> proc_macro2::TokenStream {
+    let why = format!("needs a cluster: {variable}cargo test -- --include-ignored");
+    quote!(#[ignore = #why])
+}
+
+/// The test of one ground; it stands in a module of the scenario's name.
+fn on_ground(
+    ground: &Ident,
+    name: &Ident,
+    options: &proc_macro2::TokenStream,
+) -> syn::Result<proc_macro2::TokenStream> {
+    let place = ground_of(ground)?;
+    let ignore = (ground != "tape" && ground != "sim").then(|| needs_a_cluster(""));
+    let call = quote_spanned!(name.span()=> ::kubetape::run(#options.on(#place), super::#name));
+    Ok(quote! {
+        #[::core::prelude::v1::test]
+        #ignore
+        fn #ground() {
             #call
         }
     })
@@ -152,8 +214,13 @@ fn options(arguments: &Arguments, name: &Ident) -> proc_macro2::TokenStream {
     let deadline =
         arguments.deadline.iter().map(|s| quote!(.deadline(::core::time::Duration::from_secs(#s))));
     let seed = arguments.seed.iter().map(|seed| quote!(.seed(#seed)));
+    // In the module of a scenario with several grounds, the path ends with its name already.
+    let path = match arguments.on.is_empty() {
+        true => quote!(concat!(module_path!(), "::", stringify!(#name))),
+        false => quote!(module_path!()),
+    };
     quote! {
-        ::kubetape::Options::new(concat!(module_path!(), "::", stringify!(#name)), env!("CARGO_MANIFEST_DIR"))
+        ::kubetape::Options::new(#path, env!("CARGO_MANIFEST_DIR"))
             #(#crds)* #bare #exclusive #cluster #(#tape)* #(#level)* #(#deadline)* #(#seed)*
     }
 }

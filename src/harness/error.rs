@@ -8,7 +8,9 @@ pub enum Error {
     /// There is no tape, and nothing to record from.
     #[error(
         "there is no tape yet at {}\n\n  record one on a real control plane:\n    \
-         KUBETAPE_CLUSTER=envtest KUBETAPE_RECORD=once cargo test {test} -- --include-ignored", path.display()
+         KUBETAPE_CLUSTER=envtest KUBETAPE_RECORD=once cargo test {test} -- --include-ignored\n  \
+         or run on a simulated cluster, with no tape:\n    \
+         KUBETAPE_CLUSTER=sim cargo test {test}", path.display()
     )]
     NoTape {
         /// Where it should be.

@@ -1,7 +1,8 @@
 //! Where test code enters: a scenario, the ground it runs on, and the [`World`] that it sees.
 //!
 //! In goes an async scenario; out comes a pass, or a panic whose text says what differed and what to do.
-//! The same scenario runs on a tape in virtual time, or on a real control plane, where it can be recorded.
+//! The same scenario runs on a tape or on the simulated cluster in virtual time, or on a real control plane; on the
+//! latter two it can be recorded.
 //! This is the only room of the library that reads the environment, and the only one that drives the
 //! deterministic runtime.
 
@@ -10,6 +11,7 @@ mod calls;
 mod capture;
 mod change;
 mod check;
+mod choice;
 mod client;
 mod error;
 mod failure;
@@ -23,6 +25,7 @@ mod options;
 mod past;
 mod replay;
 mod run;
+mod taping;
 mod trace;
 mod wait;
 mod world;

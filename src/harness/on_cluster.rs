@@ -4,13 +4,10 @@ use super::{
     live::{self, Live},
     mode::Settings,
     run::{Outcome, end_operators},
+    taping::{begin_tape, end_tape},
     world::{On, World},
 };
-use crate::{
-    cluster::Provider,
-    runtime::Stopped,
-    tape::{self, Header, Recorder, Tape},
-};
+use crate::{cluster::Provider, runtime::Stopped};
 use kube::Client;
 use std::{future::Future, panic::AssertUnwindSafe, path::Path};
 
@@ -67,7 +64,7 @@ where
     let version = setup.apiserver_version().await.map_err(prepare("ask for the server's version"))?;
     let recorder = match mode.record {
         Record::None => None,
-        _ => Some(begin_tape(options, path, provider, &namespace, &version.git_version)?),
+        _ => Some(begin_tape(options, path, &provider.to_string(), &namespace, &version.git_version, None)?),
     };
     let world = World::new(
         On::Cluster(Box::new(Live::new(found, provider, recorder.clone()))),
@@ -81,10 +78,7 @@ where
         (Ok(outcome), Ok(problem)) => (outcome.problem().or(problem), None),
     };
     let failed = problem.is_some() || panic.is_some();
-    let kept = recorder.map_or(Ok(()), |recorder| {
-        let end = if failed { "the scenario failed" } else { "ok" };
-        recorder.finish_as(end).and_then(|part| keep_tape(&part, path, mode.record, failed))
-    });
+    let kept = end_tape(recorder, path, mode.record, failed);
     let failure = panic.map(Failure::Panic).or(problem.map(Failure::Scenario));
     let failure = match failure {
         Some(failure) => Some(capture::keep(setup.clone(), &namespace, &options.scenario(), failure).await),
@@ -98,56 +92,7 @@ where
     if let Some(failure) = failure {
         return Err(failure);
     }
-    kept.map_err(|source| Error::Tape { path: path.to_owned(), source })?;
+    kept?;
     cleaned.map_err(prepare("delete the scenario's namespace"))?;
     Ok(())
-}
-
-fn begin_tape(
-    options: &Options,
-    path: &Path,
-    provider: Provider,
-    namespace: &str,
-    version: &str,
-) -> Result<Recorder, Error> {
-    if let Some(folder) = path.parent() {
-        let open = |source| tape::Error::Write { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder)
-            .map_err(|e| Error::Tape { path: path.to_owned(), source: open(e) })?;
-    }
-    let header = Header {
-        version: tape::FORMAT_VERSION,
-        tool: String::new(),
-        kubernetes: version.to_owned(),
-        source: provider.to_string(),
-        namespace: namespace.to_owned(),
-        base: String::new(),
-        scenario: options.scenario(),
-        redacted: Vec::new(),
-        sealed: false,
-    };
-    let part = path.with_extension("ktape.part");
-    Recorder::create(&part, header).map_err(|source| Error::Tape { path: path.to_owned(), source })
-}
-
-/// Seals a finished recording where it belongs; that of a failed scenario never replaces a good one.
-fn keep_tape(part: &Path, path: &Path, record: Record, failed: bool) -> Result<(), tape::Error> {
-    let recorded = Tape::load(part)?;
-    let beside = path.with_extension("ktape.new");
-    let target = match record {
-        _ if failed => &beside,
-        Record::New if path.exists() => {
-            if tape::diff(&Tape::load(path)?, &recorded).is_empty() {
-                return remove(part);
-            }
-            &beside
-        }
-        _ => path,
-    };
-    recorded.seal(target, &tape::SealOptions::default())?;
-    remove(part)
-}
-
-fn remove(part: &Path) -> Result<(), tape::Error> {
-    std::fs::remove_file(part).map_err(|source| tape::Error::Write { path: part.to_owned(), source })
 }

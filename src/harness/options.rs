@@ -1,3 +1,4 @@
+use super::world::Ground;
 use crate::tape::Level;
 use kube::CustomResourceExt;
 use serde_json::Value;
@@ -20,7 +21,8 @@ pub struct Options {
     pub(super) bare: bool,
     pub(super) needs_cluster: bool,
     pub(super) exclusive: bool,
-    pub(super) simulated: bool,
+    pub(super) ground: Option<Ground>,
+    pub(super) records: bool,
 }
 
 impl Options {
@@ -44,7 +46,8 @@ impl Options {
             bare: false,
             needs_cluster: false,
             exclusive: false,
-            simulated: false,
+            ground: None,
+            records: false,
         }
     }
 
@@ -53,6 +56,13 @@ impl Options {
         // A derived CRD always has a JSON form.
         self.crds.extend(serde_json::to_value(K::crd()));
         self
+    }
+
+    /// Records the run to `path`, whatever the environment says: on the ground of [`Options::on`], else on the
+    /// cluster of `KUBETAPE_CLUSTER`, else on a simulated one. A tape that is there is replaced.
+    pub fn record(mut self, path: impl Into<PathBuf>) -> Self {
+        self.records = true;
+        self.tape(path)
     }
 
     /// How closely a replay is compared; [`Level::Semantic`] unless said otherwise.
@@ -100,10 +110,16 @@ impl Options {
         self
     }
 
-    /// Runs on a simulated cluster, whatever the environment says and whether there is a tape.
-    pub fn on_sim(mut self) -> Self {
-        self.simulated = true;
+    /// Runs on this ground alone, whatever the environment says. On [`Ground::Tape`] `KUBETAPE_RECORD` still makes
+    /// the tape; the others leave none but for [`Options::record`].
+    pub fn on(mut self, ground: Ground) -> Self {
+        self.ground = Some(ground);
         self
+    }
+
+    /// Runs on a simulated cluster, whatever the environment says and whether there is a tape.
+    pub fn on_sim(self) -> Self {
+        self.on(Ground::Sim)
     }
 
     /// Runs on a cluster alone: there is no tape of it, and none is made.

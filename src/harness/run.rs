@@ -1,9 +1,10 @@
 use super::{
-    Error, Mode, Options, Record,
+    Error, Options,
     calls::Calls,
     check,
+    choice::{Choice, choose},
     failure::{Failure, Scene, Stuck, relative, render},
-    mode::{Check, Settings},
+    mode::Check,
     on_cluster::on_cluster,
     on_sim::on_sim,
     operator::Operator,
@@ -11,7 +12,6 @@ use super::{
     world::{On, World},
 };
 use crate::{
-    cluster::Provider,
     runtime::{self, Next, Stopped},
     tape::{Divergence, Header, Player, Quiet, Tape},
 };
@@ -20,7 +20,7 @@ use std::{
     fmt::Display,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -49,7 +49,8 @@ impl<E: Display + Send + 'static> Outcome for Result<(), E> {
     }
 }
 
-/// Runs a scenario on what the environment says: its tape, or a real control plane, where it can be recorded.
+/// Runs a scenario on what the environment says: its tape; where there is none, the simulated cluster; or a real
+/// control plane, where it can be recorded.
 ///
 /// `#[kubetape::test]` calls this; call it yourself where you want no macro. It owns its thread and runtime,
 /// so a plain `#[test]` is the right place.
@@ -82,55 +83,11 @@ where
     Fut::Output: Outcome,
 {
     match choose(&options)? {
-        Choice::Sim => on_sim(&options, scenario),
+        Choice::Sim { mode, path } => on_sim(&options, &mode, &path, scenario),
         Choice::Replay { path, check } => replay(&options, &path, &check, scenario),
         Choice::Live { provider, mode, path, settings } => {
             on_cluster(&options, provider, &mode, &path, &settings, scenario)
         }
-    }
-}
-
-enum Choice {
-    Sim,
-    Replay { path: PathBuf, check: Check },
-    Live { provider: Provider, mode: Mode, path: PathBuf, settings: Settings },
-}
-
-fn choose(options: &Options) -> Result<Choice, Error> {
-    if options.simulated {
-        return Ok(Choice::Sim);
-    }
-    let mode = Mode::from_env()?;
-    let settings = Settings::find(&options.package)?;
-    let path = options.tape.clone().unwrap_or_else(|| settings.tape(&options.tape_file()));
-    if mode.sim {
-        return match mode.record {
-            Record::None => Ok(Choice::Sim),
-            _ => Err(Error::Environment {
-                variable: "KUBETAPE_CLUSTER",
-                value: "sim".to_owned(),
-                known: "envtest, kwok, kind, current (KUBETAPE_RECORD needs a real cluster to record on)",
-            }),
-        };
-    }
-    match mode.cluster {
-        // Nothing is recorded of a scenario that has no tape.
-        Some(provider) if options.needs_cluster => {
-            let mode = Mode { record: Record::None, ..mode };
-            Ok(Choice::Live { provider, mode, path, settings })
-        }
-        None if options.needs_cluster => Err(Error::NeedsCluster { test: options.test.clone() }),
-        Some(_) if mode.record == Record::Once && path.exists() => {
-            Ok(Choice::Replay { path, check: mode.check })
-        }
-        Some(provider) => Ok(Choice::Live { provider, mode, path, settings }),
-        None if mode.record != Record::None => Err(Error::Environment {
-            variable: "KUBETAPE_CLUSTER",
-            value: String::new(),
-            known: "envtest, kwok, kind, current (KUBETAPE_RECORD needs a cluster to record on)",
-        }),
-        None if path.exists() => Ok(Choice::Replay { path, check: mode.check }),
-        None => Err(Error::NoTape { path, test: options.test.clone() }),
     }
 }
 

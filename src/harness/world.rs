@@ -180,7 +180,7 @@ impl World {
     pub(super) async fn step(&self, step: &str, of: &str) {
         match &self.0.ground {
             On::Tape(replay) => replay.step(step, of).await,
-            On::Sim(_) => {}
+            On::Sim(simulated) => simulated.step(step, of),
             On::Cluster(live) => live.step(step, of),
         }
     }

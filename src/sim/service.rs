@@ -3,7 +3,7 @@
 use super::{
     bootstrap,
     controllers::{self, CONTROLLERS},
-    verbs::{Handled, State, Watch, handle},
+    verbs::{After, Handled, State, Watch, handle},
 };
 use crate::{
     entropy,
@@ -77,9 +77,12 @@ impl Sim {
         self.lock().store.revision()
     }
 
-    /// Forgets all history before now and breaks all watches, as a compaction of etcd and a restart do.
+    /// Forgets all history and breaks all watches, as a compaction of etcd and a restart do. What a client saw
+    /// last is forgotten too: a server that starts writes of itself, to keys that no client sees.
     pub fn compact(&self) {
-        self.lock().store.compact();
+        let mut state = self.lock();
+        state.store.tick();
+        state.store.compact();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -183,13 +186,15 @@ impl Sim {
             loop {
                 // Seen before it is read: nothing is missed between reading and waiting.
                 watch.topic.borrow_and_update();
-                let (lines, on) = watch.read(&sim.lock());
+                let (lines, after) = watch.read(&sim.lock());
                 if !lines.is_empty() {
                     let bytes = Bytes::from(lines.concat());
-                    return Some((Ok(bytes), on.then_some((sim, watch, mark))));
+                    return Some((Ok(bytes), (after != After::End).then_some((sim, watch, mark))));
                 }
-                if !on {
-                    return None;
+                match after {
+                    After::More => {}
+                    After::End => return None,
+                    After::Break => return Some((Err("the server was restarted".into()), None)),
                 }
                 let changed = tokio::time::timeout_at(end.min(mark), watch.topic.changed()).await;
                 if changed.is_ok() {

@@ -1,7 +1,7 @@
 use super::{path, text, write_status};
 use crate::sim::{
     store::News,
-    verbs::{State, act, set_condition},
+    verbs::{State, act},
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -59,26 +59,33 @@ fn run(state: &mut State, news: &News) {
         .iter()
         .map(|container| {
             json!({
-                "name": container["name"], "image": container["image"], "ready": true, "started": true,
-                "restartCount": 0, "imageID": format!("sim://{}", text(container, "image")),
-                "containerID": format!("sim://{}", state.dice.uuid()),
-                "state": {"running": {"startedAt": now}}, "lastState": {},
+                "name": container["name"], "image": container["image"], "imageID": "", "ready": true,
+                "started": true, "restartCount": 0, "state": {"running": {"startedAt": now}}, "lastState": {},
             })
         })
         .collect();
+    let conditions = conditions(&pod, &now);
     let status = &mut pod["status"];
     status["phase"] = json!("Running");
     status["podIP"] = json!(address);
     status["podIPs"] = json!([{"ip": address}]);
-    status["hostIP"] = json!("10.0.0.10");
-    status["hostIPs"] = json!([{"ip": "10.0.0.10"}]);
     status["startTime"] = json!(now);
     status["containerStatuses"] = json!(statuses);
-    for kind in ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"] {
-        let condition =
-            json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
-        set_condition(&mut pod, condition);
-    }
+    status["conditions"] = json!(conditions);
     // Whoever changed it meanwhile makes it news again.
     let _ = write_status(state, "kubelet", &news.key, &pod);
+}
+
+/// The conditions of a pod that runs, in front of those that others wrote, as kwok's patch leaves them.
+fn conditions(pod: &Value, now: &str) -> Vec<Value> {
+    let gates = pod["spec"]["readinessGates"].as_array().into_iter().flatten();
+    let gates = gates.map(|gate| text(gate, "conditionType"));
+    let kinds: Vec<&str> = ["Initialized", "Ready", "ContainersReady"].into_iter().chain(gates).collect();
+    let mut all: Vec<Value> = kinds
+        .iter()
+        .map(|kind| json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": now}))
+        .collect();
+    let others = pod["status"]["conditions"].as_array().into_iter().flatten();
+    all.extend(others.filter(|other| !kinds.contains(&text(other, "type"))).cloned());
+    all
 }

@@ -110,6 +110,11 @@ impl Store {
         self.history.events(scope, after, u64::MAX)
     }
 
+    /// A write that no client sees.
+    pub fn tick(&mut self) {
+        self.revision += 1;
+    }
+
     /// Forgets everything before the present revision.
     pub fn compact(&mut self) {
         self.compacted = self.revision;

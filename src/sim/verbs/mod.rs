@@ -43,4 +43,4 @@ pub use route::{Handled, handle};
 pub use select::matches as selects;
 pub use state::State;
 pub use table::Printed;
-pub use watch::Watch;
+pub use watch::{After, Watch};

@@ -40,6 +40,17 @@ pub struct Watch {
     pub timeout: Duration,
 }
 
+/// What comes after the lines of a watch that were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// More, when there is news.
+    More,
+    /// The end of the stream, in good order.
+    End,
+    /// The connection breaks, as with the server that held it.
+    Break,
+}
+
 /// How a watch starts.
 enum Start {
     /// Behind this revision.
@@ -146,12 +157,15 @@ fn watch_errors(how: &str, initial: Option<bool>, token: bool) -> Vec<FieldError
 }
 
 impl Watch {
-    /// The lines that are new, and whether the stream goes on.
-    pub fn read(&mut self, state: &State) -> (Vec<String>, bool) {
+    /// The lines that are new, and how the stream goes on.
+    pub fn read(&mut self, state: &State) -> (Vec<String>, After) {
         let mut lines: Vec<String> = self.waiting.drain(..).collect();
         self.now = state.clock.now();
-        if self.over || self.compactions != state.store.compactions() {
-            return (lines, false);
+        if self.over {
+            return (lines, After::End);
+        }
+        if self.compactions != state.store.compactions() {
+            return (lines, After::Break);
         }
         let served = state.registry.find(
             &self.kind.resource.group,
@@ -163,13 +177,13 @@ impl Watch {
             Err(failure) => {
                 self.fail(&failure);
                 lines.extend(self.waiting.drain(..));
-                return (lines, false);
+                return (lines, After::End);
             }
         }
         self.after = self.after.max(state.store.revision());
         // A changed definition ends the watches of its objects.
         let same = served.is_some_and(|served| Arc::ptr_eq(served, &self.kind));
-        (lines, same)
+        (lines, if same { After::More } else { After::End })
     }
 
     /// A bookmark of the present place, when they were asked for.

@@ -103,7 +103,7 @@ impl Side {
         };
         let mut last: BTreeMap<String, String> = BTreeMap::new();
         for (write, mut named) in classify(tape).into_iter().zip(named) {
-            named.class = write.class;
+            (named.class, named.is_idle) = (write.class, write.is_idle);
             side.take(named, &mut last);
         }
         side
@@ -115,6 +115,8 @@ impl Side {
             _ if is_background(&write) => Some(format!("writes of {}", write.key.plural)),
             Class::Repeat => Some("repeats".to_owned()),
             Class::Failed => Some(format!("failures {}", write.status)),
+            // The first write of an actor that comes after another one of the same kind.
+            Class::Effective if write.is_idle => Some("writes that changed nothing".to_owned()),
             Class::Effective => None,
         };
         if let Some(what) = noted {

@@ -9,7 +9,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::Duration,
 };
 use tower::{buffer::BufferLayer, retry::RetryLayer};
 
@@ -24,12 +24,15 @@ const BUFFER: usize = 64;
 #[derive(Clone)]
 pub struct Recorder(Arc<Mutex<Session>>);
 
+/// Time since the start of a recording.
+type Clock = Box<dyn Fn() -> Duration + Send>;
+
 struct Session {
     path: PathBuf,
     /// `None` when the tape is finished or broken.
     writer: Option<Writer>,
     scrubber: Scrubber,
-    start: Instant,
+    clock: Clock,
     requests: u64,
     events: u64,
     error: Option<Error>,
@@ -46,7 +49,20 @@ impl Recorder {
     ///
     /// # Errors
     /// [`Error::Write`] when the file cannot be made.
-    pub fn create(path: impl AsRef<Path>, mut header: Header) -> Result<Self, Error> {
+    pub fn create(path: impl AsRef<Path>, header: Header) -> Result<Self, Error> {
+        let start = entropy::instant();
+        Self::with_clock(path, header, move || entropy::instant().duration_since(start))
+    }
+
+    /// As [`Recorder::create`], with the time since the start by another clock than that of this machine.
+    ///
+    /// # Errors
+    /// As [`Recorder::create`].
+    pub fn with_clock(
+        path: impl AsRef<Path>,
+        mut header: Header,
+        clock: impl Fn() -> Duration + Send + 'static,
+    ) -> Result<Self, Error> {
         header.version = FORMAT_VERSION;
         if header.base.is_empty() {
             header.base = entropy::now().to_string();
@@ -57,11 +73,11 @@ impl Recorder {
         if header.redacted.is_empty() {
             header.redacted = Scrubber::describe();
         }
-        let start = entropy::instant();
         let path = path.as_ref().to_owned();
         let writer = Some(Writer::create(&path, &header)?);
         let scrubber = Scrubber::new();
-        let session = Session { path, writer, scrubber, start, requests: 0, events: 0, error: None };
+        let session =
+            Session { path, writer, scrubber, clock: Box::new(clock), requests: 0, events: 0, error: None };
         Ok(Self(Arc::new(Mutex::new(session))))
     }
 
@@ -143,7 +159,7 @@ impl Session {
     fn record(&mut self, event: Event) {
         let Some(writer) = &mut self.writer else { return };
         let clean = self.scrubber.clean(event);
-        let at = Offset(entropy::instant().duration_since(self.start));
+        let at = Offset((self.clock)());
         match writer.append(at, clean) {
             Ok(n) => self.events = n,
             Err(error) => {

@@ -58,6 +58,9 @@ pub struct Write {
     pub response_rv: Option<u64>,
     /// Whether it writes the status subresource.
     pub is_status: bool,
+    /// Whether it left a version of the object that was there already, so that it changed nothing, though it may
+    /// be the first of its actor.
+    pub is_idle: bool,
 }
 
 /// The writes of a tape in the order in which they were sent, and what each did; rules 1 and 2 of `docs/replay.md`.
@@ -76,7 +79,10 @@ pub fn classify(tape: &Tape) -> Vec<Write> {
         if class == Class::Effective {
             last.insert(slot, at);
         }
+        let idle = write.status < 300 && write.status != 201 && write.verb != Verb::Delete;
+        let idle = idle && write.response_rv.is_some_and(|rv| seen_before(write, rv, &versions));
         writes[at].class = class;
+        writes[at].is_idle = idle;
     }
     writes
 }
@@ -99,7 +105,7 @@ fn is_effective(write: &Write, last: &Write, versions: &Versions<'_>, all: &[Wri
         // A delete that is answered by a Status took the object away.
         return matches!(write.verb, Verb::Delete | Verb::DeleteCollection);
     };
-    if versions.seen_before(&write.key, rv, write.requested_n) {
+    if seen_before(write, rv, versions) {
         return false;
     }
     let Some((before_rv, before)) = versions.before(&write.key, rv) else { return false };
@@ -108,6 +114,10 @@ fn is_effective(write: &Write, last: &Write, versions: &Versions<'_>, all: &[Wri
     }
     let body = essence(write.verb, write.subresource.as_deref(), &write.body);
     changed(&body, before, response) || rose_by(write, before, before_rv, rv, all)
+}
+
+fn seen_before(write: &Write, rv: u64, versions: &Versions<'_>) -> bool {
+    versions.seen_before(&write.key, rv, write.requested_n)
 }
 
 /// Whether the object was after the write as it had been before, times aside: a lease that is created and then
@@ -201,6 +211,7 @@ fn unanswered(index: usize, n: u64, at: Offset, sent: &Sent) -> Option<Write> {
         response: None,
         response_rv: None,
         is_status: info.subresource.as_deref() == Some("status"),
+        is_idle: false,
         info,
     })
 }
