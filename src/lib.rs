@@ -37,6 +37,7 @@
 //!
 //! | floor | room | what it is |
 //! |---|---|---|
+//! | 6 | `explore` | a scenario again and again, each time with one crash |
 //! | 5 | `snapshot` | what a cluster holds and what an operator did, as text for insta |
 //! | 4 | [`harness`] | where tests enter: scenarios, worlds, operators, the environment |
 //! | 3 | [`sim`] | an API server in the process |
@@ -51,6 +52,8 @@
 
 pub mod cluster;
 pub mod entropy;
+#[cfg(feature = "insta")]
+pub mod explore;
 pub mod gather;
 pub mod harness;
 pub mod history;
@@ -64,7 +67,7 @@ pub mod snapshot;
 pub mod tape;
 pub mod wire;
 
-pub use harness::{Failure, Ground, Operator, Options, Trace, World, run, try_run};
+pub use harness::{Failure, Ground, Operator, Options, Sim, Trace, World, run, try_run};
 pub use kubetape_macros::test;
 #[cfg(feature = "insta")]
 pub use snapshot::{Objects, ObjectsOf};

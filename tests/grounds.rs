@@ -9,6 +9,7 @@ use kubetape::{
     tape::{self, Difference},
 };
 use scenarios::{book, books, echo, echoes, myapp, myapps};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 #[kubetape::test(crd(book::Book), bare, on(tape, sim, envtest), tape = "recordings/book__shelf_bare.ktape")]
@@ -92,4 +93,50 @@ fn a_myapp_leaves_the_tape_of_a_real_cluster() {
     assert_same_in_full("myapp__lives_bare", &found);
     let found = compared("myapp__lives", crd, async |world| myapps::life(world, myapp::run_as).await);
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[kubetape::test(crd(echo::Echo), on(sim))]
+async fn what_only_a_simulated_cluster_can_do(world: World) {
+    use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
+    let sim = world.sim();
+    assert_eq!(sim.seed(), 1);
+    let empty = sim.now();
+    assert!(sim.since(&empty).is_empty());
+
+    world.run(echo::run);
+    let echo = world.create(echo::Echo::new("hello", echo::EchoSpec { replicas: 2 })).await;
+    world.until("hello", echoes::ready(2)).await;
+    world.settle().await;
+    let deployed = sim.requests().by("echo").of::<Deployment>().named("hello").writes().answered(201);
+    assert_eq!(deployed, 1, "{}", sim.requests());
+    assert_eq!(deployed.iter().next().unwrap().body()["kind"], "Deployment");
+    assert!(!sim.requests().by("echo").subresource("status").writes().is_empty(), "{}", sim.requests());
+    let space = world.namespace();
+    let told = sim.since(&empty).to_string();
+    assert!(
+        told.contains(&format!("+ Deployment.apps {space}/hello\n+ Echo"))
+            || told.contains("+ Echo.example.com"),
+        "{told}"
+    );
+
+    let before = sim.now();
+    world.patch::<echo::Echo>("hello", json!({"spec": {"replicas": 3}})).await;
+    world.until("hello", echoes::ready(3)).await;
+    let told = sim.since(&before).to_string();
+    assert!(told.contains(&format!("~ Echo.example.com {space}/hello\n")), "{told}");
+    assert!(told.contains("    spec.replicas  2 → 3\n"), "{told}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let uid = "11111111-2222-4333-8444-555555555555";
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old", "namespace": space, "uid": uid,
+        "creationTimestamp": "2020-01-01T00:00:00Z",
+        "ownerReferences": [{"apiVersion": "example.com/v1", "kind": "Echo", "name": "hello", "uid": echo.metadata.uid}]}});
+    std::fs::write(folder.path().join("old.json"), map.to_string()).unwrap();
+    sim.restore(folder.path());
+    let old = world.api::<ConfigMap>().get("old").await.unwrap();
+    assert_eq!(old.metadata.uid.as_deref(), Some(uid));
+    assert_eq!(old.metadata.creation_timestamp.unwrap().0.to_string(), "2020-01-01T00:00:00Z");
+    // What was restored has an owner that lives and dies.
+    world.delete::<echo::Echo>("hello").await;
+    world.gone::<ConfigMap>("old").await;
 }

@@ -32,7 +32,7 @@ const MAY: &[(&str, &[&str])] = &[
     ),
     ("snapshot", &["wire", "entropy", "scrub", "tape", "gather", "harness"]),
     ("report", &["wire", "entropy", "tape"]),
-    ("explore", &["wire", "entropy", "fault", "sim", "tape", "gather", "harness"]),
+    ("explore", &["wire", "entropy", "fault", "sim", "tape", "gather", "harness", "snapshot"]),
 ];
 
 /// Lines that a file may have before its tests.

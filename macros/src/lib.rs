@@ -15,6 +15,7 @@ use syn::{
 /// |---|---|
 /// | `crd(Type, …)` | install these CRDs on a real cluster first |
 /// | `cluster` | there is no tape: it runs on a real cluster alone, with `--include-ignored` |
+/// | `crash_everywhere` | run it again on the simulated cluster, once for every write of an operator, with the operator killed right after it |
 /// | `bare` | on envtest, without kube-controller-manager, scheduler and kwok |
 /// | `exclusive` | on a cluster, one for this scenario alone |
 /// | `tape = "path"` | another tape than `TAPES/MODULE__TEST.ktape` |
@@ -40,6 +41,7 @@ struct Arguments {
     deadline: Option<u64>,
     seed: Option<syn::LitInt>,
     on: Vec<Ident>,
+    crash_everywhere: bool,
 }
 
 impl Parse for Arguments {
@@ -71,6 +73,7 @@ impl Arguments {
                 self.on.iter().try_for_each(|ground| ground_of(ground).map(drop))?;
             }
             "cluster" => self.cluster = true,
+            "crash_everywhere" => self.crash_everywhere = true,
             "bare" => self.bare = true,
             "exclusive" => self.exclusive = true,
             "tape" => self.tape = Some(value(input)?),
@@ -98,8 +101,8 @@ impl Arguments {
                 self.level = Some(Ident::new(level, text.span()));
             }
             _ => {
-                let known = "unknown argument; one of crd(…), on(…), cluster, bare, exclusive, tape, level, \
-                             deadline, seed";
+                let known = "unknown argument; one of crd(…), on(…), cluster, crash_everywhere, bare, \
+                             exclusive, tape, level, deadline, seed";
                 return Err(syn::Error::new(name.span(), known));
             }
         }
@@ -146,8 +149,10 @@ fn expand(arguments: &Arguments, scenario: ItemFn) -> syn::Result<proc_macro2::T
         return Err(syn::Error::new(name.span(), "a scenario takes one argument, `world: World`"));
     }
     let (block, output) = (&scenario.block, &scenario.sig.output);
-    if arguments.cluster && !arguments.on.is_empty() {
-        return Err(syn::Error::new(name.span(), "`cluster` and `on(…)` exclude each other"));
+    let grounds = [arguments.cluster, !arguments.on.is_empty(), arguments.crash_everywhere];
+    if grounds.into_iter().filter(|given| *given).count() > 1 {
+        let text = "`cluster`, `on(…)` and `crash_everywhere` exclude each other";
+        return Err(syn::Error::new(name.span(), text));
     }
     let options = options(arguments, name);
     if !arguments.on.is_empty() {
@@ -167,7 +172,11 @@ fn expand(arguments: &Arguments, scenario: ItemFn) -> syn::Result<proc_macro2::T
         });
     }
     let ignore = arguments.cluster.then(|| needs_a_cluster("KUBETAPE_CLUSTER=envtest "));
-    let call = quote_spanned!(name.span()=> ::kubetape::run(#options, #name));
+    let run = match arguments.crash_everywhere {
+        true => quote!(::kubetape::explore::crash_everywhere),
+        false => quote!(::kubetape::run),
+    };
+    let call = quote_spanned!(name.span()=> #run(#options, #name));
     Ok(quote! {
         #(#attributes)*
         #[::core::prelude::v1::test]

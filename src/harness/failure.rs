@@ -46,6 +46,17 @@ impl fmt::Display for Failure {
     }
 }
 
+impl Failure {
+    /// Fails the test with it.
+    #[track_caller]
+    pub(crate) fn raise(self) -> ! {
+        match self {
+            Self::Panic(panic) => std::panic::resume_unwind(panic),
+            failure => panic!("{failure}"),
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Error(error)

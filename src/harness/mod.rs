@@ -13,6 +13,8 @@ mod change;
 mod check;
 mod choice;
 mod client;
+#[cfg_attr(not(feature = "insta"), expect(dead_code, reason = "only `explore` makes crashes"))]
+mod crash;
 mod error;
 mod failure;
 mod live;
@@ -25,16 +27,22 @@ mod options;
 mod past;
 mod replay;
 mod run;
+mod simulation;
 mod taping;
 mod trace;
 mod wait;
 mod world;
 
+#[cfg(feature = "insta")]
+pub(crate) use crash::{Crash, Disturbed, Written};
 pub use error::Error;
 pub use failure::Failure;
 pub use mode::{Check, Mode, Record};
+#[cfg(feature = "insta")]
+pub(crate) use on_sim::disturbed;
 pub use operator::Operator;
 pub use options::Options;
-pub use run::{run, try_run};
+pub use run::{Outcome, run, try_run};
+pub use simulation::{Difference, Moment, Request, Requests, Sim};
 pub use trace::Trace;
 pub use world::{Ground, World};

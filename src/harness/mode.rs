@@ -18,6 +18,10 @@ pub struct Mode {
     pub keep: bool,
     /// `KUBETAPE_CHECK`: what to check beside what the test itself says.
     pub check: Check,
+    /// `KUBETAPE_SEED`: the seed, whatever the test says.
+    pub seed: Option<u64>,
+    /// `KUBETAPE_CRASH`: of `crash_everywhere`, only the run that crashes after this write.
+    pub crash: Option<usize>,
 }
 
 /// What is checked after a replay.
@@ -79,8 +83,18 @@ impl Mode {
         };
         let keep = var("KUBETAPE_KEEP").is_some_and(|value| value != "0" && value != "false");
         let check = Check::from_words(var("KUBETAPE_CHECK"), var("_KUBETAPE_CHECK_LOG"))?;
-        Ok(Self { cluster, sim, record, context: var("KUBETAPE_CONTEXT"), keep, check })
+        let context = var("KUBETAPE_CONTEXT");
+        let (seed, crash) = (number("KUBETAPE_SEED")?, number("KUBETAPE_CRASH")?);
+        Ok(Self { cluster, sim, record, context, keep, check, seed, crash })
     }
+}
+
+fn number<N: std::str::FromStr>(variable: &'static str) -> Result<Option<N>, Error> {
+    let value = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    let parsed = value.map(|value| {
+        value.parse().map_err(|_| Error::Environment { variable, value, known: "a whole number" })
+    });
+    parsed.transpose()
 }
 
 impl Check {

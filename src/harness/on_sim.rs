@@ -3,6 +3,7 @@ use super::{
     calls::{Calls, Noted},
     check,
     client::retrying,
+    crash::{Crash, Witness},
     failure::Failure,
     live,
     run::{Outcome, end_operators},
@@ -18,6 +19,7 @@ use crate::{
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use kube::Client;
+use serde_json::Value;
 use std::{
     any::Any,
     future::Future,
@@ -46,6 +48,8 @@ pub(super) struct Simulated {
     clock: Clock,
     gate: Gate,
     recorder: Option<Recorder>,
+    crash: Option<Crash>,
+    pub(super) seed: u64,
 }
 
 impl Simulated {
@@ -58,7 +62,13 @@ impl Simulated {
             Some(recorder) => BoxCloneSyncService::new(recorder.layer(actor).layer(server)),
             None => BoxCloneSyncService::new(server),
         };
-        let noted = Noted { inner: Whole(inner), calls: self.calls.clone(), actor: actor.to_owned(), now };
+        let crash = self.crash.clone().filter(|_| actor != DRIVER);
+        let witness = crash.map(|crash| {
+            let (sim, actor, clock) = (self.sim.clone(), actor.to_owned(), self.clock.clone());
+            Witness { crash, sim, actor, clock }
+        });
+        let inner = Whole { inner, witness };
+        let noted = Noted { inner, calls: self.calls.clone(), actor: actor.to_owned(), now };
         // What the scenario does comes after what the operators have to do at that time, as on a tape.
         let place = if actor == DRIVER { LAST } else { actor };
         retrying(self.gate.service(noted, place), namespace, fuse)
@@ -88,7 +98,10 @@ impl Simulated {
 
 /// The simulator behind requests whose body is known.
 #[derive(Clone)]
-struct Whole(BoxCloneSyncService<Request, Response, BoxError>);
+struct Whole {
+    inner: BoxCloneSyncService<Request, Response, BoxError>,
+    witness: Option<Witness>,
+}
 
 impl tower::Service<http::Request<Bytes>> for Whole {
     type Response = Response;
@@ -100,8 +113,14 @@ impl tower::Service<http::Request<Bytes>> for Whole {
     }
 
     fn call(&mut self, request: http::Request<Bytes>) -> Self::Future {
-        let request = request.map(|body| kube::client::Body::from(body.to_vec()));
-        self.0.clone().oneshot(request).boxed()
+        let server = self.inner.clone();
+        let ask = async move |request: http::Request<Bytes>| {
+            server.oneshot(request.map(|body| kube::client::Body::from(body.to_vec()))).await
+        };
+        match self.witness.clone() {
+            Some(witness) => witness.see(request, ask).boxed(),
+            None => ask(request).boxed(),
+        }
     }
 }
 
@@ -114,23 +133,11 @@ where
 {
     let recorded = mode.record != Record::None;
     let base = if recorded { crate::entropy::now() } else { BASE };
-    let run_options =
-        runtime::Options { seed: options.seed, base, requests_per_instant: options.requests_per_instant };
-    let plan = Plan { options: options.clone(), base, tape: recorded.then(|| path.to_owned()) };
+    let run_options = run_options(options, base);
+    let tape = recorded.then(|| path.to_owned());
+    let plan = Plan { options: options.clone(), base, tape, crash: None };
     let calls = Calls::default();
-    let noted = calls.clone();
-    let run = move || {
-        runtime::run(run_options, move |clock, gate| {
-            let driver: runtime::Driver = Box::new(|_| Next::Nothing);
-            (driver, in_sim(plan, Cluster { calls: noted, clock, gate }, scenario))
-        })
-    };
-    let ended = match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(Ok(ended))) => ended,
-        Ok(Ok(Err(error))) => return Err(error.into()),
-        Ok(Err(stopped)) => return Err(Error::Stopped(stopped).into()),
-        Err(panic) => return Err(Failure::Panic(panic)),
-    };
+    let ended = simulate(run_options, plan, calls.clone(), scenario)?;
     let kept = end_tape(ended.recorder, path, mode.record, ended.failure.is_some());
     if let Some(failure) = ended.failure {
         return Err(failure);
@@ -141,11 +148,61 @@ where
     differs.map_or(Ok(()), |text| Err(Failure::Scenario(text)))
 }
 
+/// Runs the scenario on a simulator of its own with a crash in it.
+#[cfg(feature = "insta")]
+pub(crate) fn disturbed<S, Fut>(options: &Options, crash: Crash, scenario: S) -> super::Disturbed
+where
+    S: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Outcome,
+{
+    let run_options = run_options(options, BASE);
+    let plan = Plan { options: options.clone(), base: BASE, tape: None, crash: Some(crash.clone()) };
+    match simulate(run_options, plan, Calls::default(), scenario) {
+        Ok(Ended { failure, objects, .. }) => super::Disturbed { failure, writes: crash.writes(), objects },
+        Err(failure) => {
+            super::Disturbed { failure: Some(failure), writes: crash.writes(), objects: Vec::new() }
+        }
+    }
+}
+
+fn simulate<S, Fut>(
+    run_options: runtime::Options,
+    plan: Plan,
+    calls: Calls,
+    scenario: S,
+) -> Result<Ended, Failure>
+where
+    S: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Outcome,
+{
+    let run = move || {
+        runtime::run(run_options, move |clock, gate| {
+            let driver: runtime::Driver = Box::new(|_| Next::Nothing);
+            (driver, in_sim(plan, Cluster { calls, clock, gate }, scenario))
+        })
+    };
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(Ok(ended))) => Ok(ended),
+        Ok(Ok(Err(error))) => Err(error.into()),
+        Ok(Err(stopped)) => Err(Error::Stopped(stopped).into()),
+        Err(panic) => Err(Failure::Panic(panic)),
+    }
+}
+
+fn run_options(options: &Options, base: jiff::Timestamp) -> runtime::Options {
+    let schedule = (options.seed != 1).then_some(options.seed);
+    let requests_per_instant = options.requests_per_instant;
+    runtime::Options { seed: options.seed, base, requests_per_instant, schedule }
+}
+
 /// What a run on the simulator is to be.
 struct Plan {
     options: Options,
     base: jiff::Timestamp,
     tape: Option<PathBuf>,
+    crash: Option<Crash>,
 }
 
 /// What a runtime gives to the run on it.
@@ -159,6 +216,9 @@ struct Cluster {
 struct Ended {
     failure: Option<Failure>,
     recorder: Option<Recorder>,
+    /// What there was in the end, when a crash is looked at.
+    #[cfg_attr(not(feature = "insta"), expect(dead_code, reason = "only `explore` looks"))]
+    objects: Vec<Value>,
 }
 
 async fn in_sim<S, Fut>(plan: Plan, cluster: Cluster, scenario: S) -> Result<Ended, Error>
@@ -186,11 +246,25 @@ where
         }
         None => None,
     };
-    let ground = Simulated { sim, calls, clock, gate, recorder: recorder.clone() };
+    let (kept, crash) = (sim.clone(), plan.crash.clone());
+    let recording = recorder.clone();
+    let ground =
+        Simulated { sim, calls, clock, gate, recorder: recording, crash: crash.clone(), seed: options.seed };
     let world = World::new(On::Sim(ground), namespace, options.deadline);
+    let reaper = crash.clone().map(|crash| {
+        let world = world.clone();
+        tokio::spawn(async move { crash.reap(&world).await })
+    });
     let outcome = AssertUnwindSafe(scenario(world.clone())).catch_unwind().await;
+    let objects = match &crash {
+        Some(crash) if outcome.is_ok() => crash.rest(&kept).await,
+        _ => Vec::new(),
+    };
+    if let Some(reaper) = reaper {
+        reaper.abort();
+    }
     let ended = AssertUnwindSafe(end_operators(&world)).catch_unwind().await;
-    Ok(Ended { failure: failure(outcome, ended), recorder })
+    Ok(Ended { failure: failure(outcome, ended), recorder, objects })
 }
 
 /// What went wrong in a scenario, its panic first.

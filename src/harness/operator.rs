@@ -106,6 +106,12 @@ impl Operator {
         }
     }
 
+    /// Ends it and starts it again, as after a crash.
+    pub(super) fn again(&self) {
+        self.end();
+        self.begin("restart");
+    }
+
     fn begin(&self, step: &'static str) {
         let alive = Arc::new(AtomicBool::new(true));
         let (inner, fuse) = (self.0.clone(), alive.clone());

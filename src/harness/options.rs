@@ -1,4 +1,4 @@
-use super::world::Ground;
+use super::{Mode, world::Ground};
 use crate::tape::Level;
 use kube::CustomResourceExt;
 use serde_json::Value;
@@ -84,7 +84,8 @@ impl Options {
         self
     }
 
-    /// The seed of hash order and jitter in a replay; 1 unless said otherwise.
+    /// The seed of hash order and jitter, and on a simulated cluster of its ids; 1 unless said otherwise. Another
+    /// seed draws the order of requests that are sent at one time. `KUBETAPE_SEED` overrides it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -128,6 +129,11 @@ impl Options {
         self
     }
 
+    /// What the environment says of a run in virtual time.
+    pub(crate) fn in_environment(&self, mode: &Mode) -> Self {
+        Self { seed: mode.seed.unwrap_or(self.seed), ..self.clone() }
+    }
+
     /// `MODULE__TEST.ktape`.
     pub(super) fn tape_file(&self) -> String {
         if self.module.is_empty() {
@@ -137,13 +143,19 @@ impl Options {
         }
     }
 
+    /// What `cargo test` calls it.
+    #[cfg(feature = "insta")]
+    pub(crate) fn test_name(&self) -> &str {
+        &self.test
+    }
+
     /// `module::test`.
-    pub(super) fn scenario(&self) -> String {
+    pub(crate) fn scenario(&self) -> String {
         if self.module.is_empty() { self.test.clone() } else { format!("{}::{}", self.module, self.test) }
     }
 
     /// The scenario's namespace on a cluster: `kt-TEST-HASH`, the same at every run.
-    pub(super) fn namespace(&self) -> String {
+    pub(crate) fn namespace(&self) -> String {
         use sha2::{Digest, Sha256};
         let hash = Sha256::digest(self.scenario());
         let hash: String = hash.iter().take(3).map(|byte| format!("{byte:02x}")).collect();

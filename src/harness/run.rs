@@ -1,5 +1,5 @@
 use super::{
-    Error, Options,
+    Error, Mode, Options,
     calls::Calls,
     check,
     choice::{Choice, choose},
@@ -67,8 +67,7 @@ where
 {
     match try_run(options, scenario) {
         Ok(()) => {}
-        Err(Failure::Panic(panic)) => resume_unwind(panic),
-        Err(failure) => panic!("{failure}"),
+        Err(failure) => failure.raise(),
     }
 }
 
@@ -82,6 +81,7 @@ where
     Fut: Future + 'static,
     Fut::Output: Outcome,
 {
+    let options = options.in_environment(&Mode::from_env()?);
     match choose(&options)? {
         Choice::Sim { mode, path } => on_sim(&options, &mode, &path, scenario),
         Choice::Replay { path, check } => replay(&options, &path, &check, scenario),
@@ -166,6 +166,7 @@ where
         seed: options.seed,
         base: header.base.parse().unwrap_or_default(),
         requests_per_instant: options.requests_per_instant,
+        schedule: None,
     };
     let (player, deadline, namespace) = (player.clone(), options.deadline, header.namespace.clone());
     let run = move || {

@@ -1,4 +1,7 @@
-use crate::wire::{Body, Request, Response, collect};
+use crate::{
+    entropy::Dice,
+    wire::{Body, Request, Response, collect},
+};
 use futures::{FutureExt, future::BoxFuture};
 use std::{
     collections::BTreeMap,
@@ -16,10 +19,22 @@ struct Waiting {
     queue: BTreeMap<Ticket, oneshot::Sender<()>>,
     arrivals: u64,
     released: u64,
+    schedule: Option<Dice>,
+}
+
+impl Waiting {
+    fn next(&mut self) -> Option<oneshot::Sender<()>> {
+        let count = self.queue.len() as u64;
+        let drawn = self.schedule.as_mut().filter(|_| count > 1).map(|dice| dice.roll() % count);
+        match drawn.and_then(|drawn| self.queue.keys().nth(usize::try_from(drawn).ok()?).cloned()) {
+            Some(ticket) => self.queue.remove(&ticket),
+            None => self.queue.pop_first().map(|(_, pass)| pass),
+        }
+    }
 }
 
 /// What decides who goes first; arrival breaks ties between equal requests.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Ticket {
     actor: Arc<str>,
     method: String,
@@ -39,10 +54,16 @@ impl Gate {
         self.with(|waiting| waiting.released)
     }
 
-    /// Lets the first request through; whether there was one. Requests whose caller is gone are dropped.
+    /// A gate that draws who goes first with dice of this seed.
+    pub(super) fn new(schedule: Option<u64>) -> Self {
+        let schedule = schedule.map(Dice::new);
+        Self(Arc::new(Mutex::new(Waiting { schedule, ..Waiting::default() })))
+    }
+
+    /// Lets the first request through, or one that is drawn; whether there was one. Requests whose caller is gone are dropped.
     pub(super) fn release(&self) -> bool {
         self.with(|waiting| {
-            while let Some((_, pass)) = waiting.queue.pop_first() {
+            while let Some(pass) = waiting.next() {
                 if pass.send(()).is_ok() {
                     waiting.released += 1;
                     return true;

@@ -31,6 +31,8 @@ pub struct Options {
     pub base: Timestamp,
     /// How many requests may pass without any virtual time between them.
     pub requests_per_instant: u64,
+    /// Draws which of the requests that wait goes first; without it their actors' names decide.
+    pub schedule: Option<u64>,
 }
 
 /// Why a run ended before its scenario did.
@@ -153,7 +155,7 @@ where
         let clock = Clock { start: tokio::time::Instant::now(), shared: Arc::new(Shared::default()) };
         *lock(&clock.shared.stop) = Some(stop);
         shim::set_wall(since_epoch.try_into().unwrap_or_default());
-        let gate = Gate::default();
+        let gate = Gate::new(options.schedule);
         let (driver, future) = scenario(clock.clone(), gate.clone());
         let pacer = tokio::spawn(pace(clock.clone()));
         let budget = options.requests_per_instant;
@@ -247,7 +249,8 @@ mod tests {
     use super::*;
 
     fn options() -> Options {
-        Options { seed: 1, base: "2026-01-02T03:04:05Z".parse().unwrap(), requests_per_instant: 100 }
+        let base = "2026-01-02T03:04:05Z".parse().unwrap();
+        Options { seed: 1, base, requests_per_instant: 100, schedule: None }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{
     bootstrap,
     controllers::{self, CONTROLLERS},
-    verbs::{After, Handled, State, Watch, handle},
+    verbs::{After, Handled, State, Watch, handle, restore},
 };
 use crate::{
     entropy,
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures::{Stream, future::BoxFuture, stream};
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     convert::Infallible,
@@ -75,6 +76,29 @@ impl Sim {
     /// The revision of the last write.
     pub fn revision(&self) -> u64 {
         self.lock().store.revision()
+    }
+
+    /// All objects that there are now, by type, namespace and name.
+    pub fn objects(&self) -> Vec<Value> {
+        let state = self.lock();
+        state.store.all().map(|object| Value::clone(object)).collect()
+    }
+
+    /// Puts objects into the store as they are, with their uids, times, owners and status; definitions come first,
+    /// in whatever order they are given. An object that is there already is replaced.
+    ///
+    /// # Errors
+    /// 400 that names the object: of no known type, without a name, or with values of the wrong type. What was
+    /// restored before it stays.
+    pub fn restore(&self, objects: Vec<Value>) -> Result<(), Failure> {
+        let done = {
+            let mut state = self.lock();
+            let done = restore(&mut state, objects);
+            controllers::work(&mut state);
+            done
+        };
+        self.wake();
+        done
     }
 
     /// Forgets all history and breaks all watches, as a compaction of etcd and a restart do. What a client saw

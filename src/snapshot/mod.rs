@@ -16,3 +16,4 @@ mod symbols;
 pub use against::assert_capture;
 pub use error::Error;
 pub use objects::{Kinds, Objects, ObjectsOf};
+pub(crate) use symbols::symbolic;

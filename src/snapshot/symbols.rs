@@ -55,6 +55,11 @@ pub(super) fn settled(mut objects: Vec<Value>, namespace: &str, redacted: &[Path
     objects
 }
 
+/// As [`settled`], with nothing redacted.
+pub(crate) fn symbolic(objects: Vec<Value>, namespace: &str) -> Vec<Value> {
+    settled(objects, namespace, &[])
+}
+
 /// Real values, and the symbols that stand for them.
 struct Names<'a> {
     namespace: &'a str,

@@ -44,6 +44,11 @@ impl Store {
         self.history.live(resource).map(|(key, current)| (key, &current.object))
     }
 
+    /// All objects that exist, in order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Value>> {
+        self.history.all().map(|(_, current)| &current.object)
+    }
+
     /// Writes an object, new or changed, and gives it the next resourceVersion.
     pub fn put(&mut self, key: &ObjectKey, mut object: Value) -> Arc<Value> {
         self.revision += 1;
