@@ -12,9 +12,11 @@ pub(crate) mod label;
 mod query;
 mod request;
 mod resource;
+mod scalar;
 mod selector;
 mod span;
 mod status;
+mod yaml;
 
 pub use body::{Body, collect, collect_limited};
 pub use causes::causes;
@@ -28,6 +30,7 @@ pub use resource::{ObjectKey, Resource};
 pub use selector::{FieldSelector, LabelSelector, SelectorError};
 pub use span::span;
 pub use status::Failure;
+pub use yaml::yaml;
 
 /// The request type of the one seam: what a [`kube::Client`] sends to its service.
 pub type Request = http::Request<kube::client::Body>;

@@ -1,5 +1,6 @@
-use super::{Args, custom, find, json, logs, order, output::Output, overview, printer, yaml};
+use super::{Args, custom, find, json, logs, order, output::Output, overview, printer};
 use crate::{exit::Usage, out, select::Selection};
+use kubetape::wire::yaml;
 use kubetape::{
     gather::{Capture, Id, Kind},
     wire::JsonPath,
@@ -121,7 +122,7 @@ fn other(shown: &find::Shown<'_>, args: &Args, sorted: Option<&JsonPath>) -> any
     match &args.output {
         Output::JsonPath(template) => fill(template, &whole),
         Output::JsonPathFile(file) => fill(&read(file)?, &whole),
-        Output::Yaml => Ok(yaml::text(&whole)),
+        Output::Yaml => Ok(yaml(&whole)),
         _ => Ok(json::text(&whole)),
     }
 }

@@ -10,10 +10,8 @@ mod order;
 mod output;
 mod overview;
 mod printer;
-mod scalar;
 mod sheet;
 mod tape;
-mod yaml;
 
 use anyhow::Context;
 use kubetape::gather::{Capture, Format};

@@ -49,6 +49,14 @@ pub fn create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Result<
     Ok(())
 }
 
+/// Looks at an object that is changed, and fills it in.
+pub fn update(state: &State, call: &Call<'_>, object: &mut Value) {
+    let whole = call.subresource().is_none();
+    if whole && call.kind.is_core("pods") && state.admits("DefaultTolerationSeconds") {
+        pods::tolerations(object);
+    }
+}
+
 fn pod(state: &mut State, call: &Call<'_>, pod: &mut Value) -> Result<(), Failure> {
     if state.admits("LimitRanger") {
         limits::fill(state, call, pod);

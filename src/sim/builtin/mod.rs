@@ -7,7 +7,9 @@
 mod checks;
 mod defaults;
 mod quantity;
+mod warnings;
 
 pub use checks::errors;
 pub use defaults::fill;
 pub use quantity::{Quantity, canonical_quantities, qos};
+pub use warnings::warnings;

@@ -5,7 +5,9 @@ use crate::{
     },
     wire::Resource,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The type that a version of a definition makes.
@@ -32,7 +34,7 @@ pub(super) fn kind(object: &Value, version: &Value) -> Kind {
         verbs: verbs.map(str::to_owned).to_vec(),
         short: list(&names["shortNames"]),
         categories: list(&names["categories"]),
-        hash: None,
+        hash: Some(storage_hash(&resource.group, &storage_version, &text(&names["kind"]))),
         own: None,
         subresources: subresources(version, &text(&names["kind"])),
         rules: Rules { conditional: true, generation: true, folder, ..Rules::default() },
@@ -46,6 +48,12 @@ pub(super) fn kind(object: &Value, version: &Value) -> Kind {
         built_in: Default::default(),
         resource,
     }
+}
+
+/// What tells how objects are stored, as discovery shows it.
+fn storage_hash(group: &str, version: &str, kind: &str) -> String {
+    let digest = Sha256::digest(format!("{group}/{version}/{kind}"));
+    STANDARD.encode(&digest[..8])
 }
 
 /// The `apiVersion`s that a definition serves.

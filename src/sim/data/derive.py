@@ -2,7 +2,7 @@
 """derive.py DUMP OUT: turns the dump of a live API server into the tables of one Kubernetes version.
 
 DUMP holds `discovery/` (aggregated and legacy documents), `tables.jsonl`, `version.json`, `root-paths.json`
-as they were answered; OUT is a folder such as `v1_36`. Prints nothing when all is well.
+as they were answered, the table of a Scale among them as one of `scales`; OUT is a folder such as `v1_36`. Prints nothing when all is well.
 """
 import json, pathlib, sys
 

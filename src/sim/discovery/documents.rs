@@ -110,7 +110,7 @@ fn resources(registry: &Registry, group: &str, version: &str) -> Option<Document
     let mut rows = Vec::new();
     for kind in kinds {
         rows.push(legacy(kind));
-        for sub in kind.subresources.values() {
+        for sub in kind.listed_subresources() {
             let mut row = json!({
                 "name": format!("{}/{}", kind.resource.plural, sub.name), "singularName": "",
                 "namespaced": kind.namespaced, "kind": sub.kind, "verbs": sub.verbs,
@@ -202,8 +202,8 @@ fn discovered(kind: &Kind) -> Value {
         row["categories"] = json!(kind.categories);
     }
     let subresources: Vec<_> = kind
-        .subresources
-        .values()
+        .listed_subresources()
+        .into_iter()
         .map(|sub| {
             let (group, version) = match (&sub.group, &sub.version) {
                 (Some(group), Some(version)) => (group.as_str(), version.as_str()),

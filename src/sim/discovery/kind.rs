@@ -145,6 +145,15 @@ impl Kind {
         self.resource.group == group && self.resource.plural == plural
     }
 
+    /// The subresources as discovery lists them: those of custom resources in an order of their own.
+    pub(super) fn listed_subresources(&self) -> Vec<&Subresource> {
+        let mut all: Vec<_> = self.subresources.values().collect();
+        if self.custom.is_some() {
+            all.sort_by_key(|sub| sub.name != "status");
+        }
+        all
+    }
+
     /// Whether `status` is written apart from the rest.
     pub fn has_status(&self) -> bool {
         self.subresources.contains_key("status")

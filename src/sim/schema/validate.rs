@@ -8,15 +8,34 @@ const TYPE: &str = "FieldValueTypeInvalid";
 impl Schema {
     /// What is wrong with an object of a custom type, in the order of its members. What was wrong in `old` already
     /// and did not change is no error.
-    pub fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    pub fn shape_errors(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let mut errors = Vec::new();
         self.check(object, old, "", &mut errors);
+        errors
+    }
+
+    /// The same for a write of the status alone: texts name fields as they stand in it.
+    pub fn status_errors(&self, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        if let (Some(schema), Some(status)) = (self.own_member("status"), object.get("status")) {
+            schema.check(status, old.and_then(|old| old.get("status")), "", &mut errors);
+        }
+        for error in &mut errors {
+            error.field = match error.field.as_str() {
+                field if field.is_empty() || field.starts_with('[') => format!("status{field}"),
+                field => format!("status.{field}"),
+            };
+        }
+        errors
+    }
+
+    /// What is looked at last: items that stand twice, and the rules, unless `errors` keep them from being run.
+    pub fn finish(&self, object: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
         let unlisted = |old: &Value| self.list_errors(old).is_empty();
         if old.is_none_or(unlisted) {
             errors.extend(self.list_errors(object));
         }
-        self.check_rules(object, old, &mut errors);
-        errors
+        self.check_rules(object, old, errors);
     }
 
     /// The errors of the value itself and of what is below it.

@@ -9,7 +9,9 @@ fn spec(properties: Value) -> Schema {
 
 fn texts(schema: &Schema, value: Value, old: Option<Value>) -> Vec<String> {
     let object = |spec| json!({"apiVersion": "g/v1", "kind": "K", "metadata": {"name": "a"}, "spec": spec});
-    let errors = schema.validate(&object(value), old.map(object).as_ref());
+    let (object, old) = (object(value), old.map(object));
+    let mut errors = schema.shape_errors(&object, old.as_ref());
+    schema.finish(&object, old.as_ref(), &mut errors);
     errors.iter().map(|error| format!("{}|{}", error.field, error.message)).collect()
 }
 

@@ -1,4 +1,7 @@
-use super::{Call, State, convert::shown, create, decode, owners, reply::Reply, typed::Origin, update};
+use super::{
+    Call, State, call::Strictness, convert::shown, create, decode, duplicates, owners, reply::Reply,
+    typed::Origin, update,
+};
 use crate::{
     sim::{
         merge,
@@ -34,6 +37,7 @@ pub fn apply(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
         None => Err(not_simulated("server-side apply of a type without a schema")),
     });
     let mut object = applied?;
+    doubled(call)?;
     decode::patched(call, &mut object)?;
     update::same_name(call, &mut object)?;
     let object = super::typed::decoded(call, object, Origin::Apply)?;
@@ -44,10 +48,24 @@ pub fn apply(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     update::tracked(state, call, &old, object)
 }
 
+/// Keys that stand twice in the configuration.
+fn doubled(call: &Call<'_>) -> Result<(), Failure> {
+    if call.strictness == Strictness::Ignore {
+        return Ok(());
+    }
+    let found = duplicates::applied(call);
+    if call.strictness == Strictness::Strict && !found.is_empty() {
+        let why = duplicates::refused(&found);
+        return Err(bad_request(format!("error strict decoding YAML: error converting YAML to JSON: {why}")));
+    }
+    found.iter().for_each(|text| call.warn(text));
+    Ok(())
+}
+
 /// The applied configuration in the body.
-fn config(call: &Call<'_>) -> Result<Value, Failure> {
+pub(super) fn config(call: &Call<'_>) -> Result<Value, Failure> {
     let mut config: Value = serde_json::from_slice(call.body)
-        .or_else(|_| serde_saphyr::from_slice(call.body))
+        .or_else(|_| duplicates::yaml(call.body).map(|(value, _)| value))
         .map_err(|error| bad_request(format!("error decoding YAML: {error}")))?;
     if !config.is_object() {
         return Err(bad_request(

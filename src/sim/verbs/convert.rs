@@ -13,6 +13,9 @@ pub fn shown(kind: &Kind, object: &Arc<Value>) -> Arc<Value> {
         for (stored, name) in EVENT {
             rename(&mut shown, stored, name);
         }
+        if let Some(members) = shown.as_object_mut() {
+            members.retain(|key, value| !(REPORTER.contains(&key.as_str()) && *value == ""));
+        }
     }
     shown["apiVersion"] = json!(version);
     Arc::new(shown)
@@ -29,6 +32,11 @@ pub fn stored(kind: &Kind, mut object: Value) -> Value {
     if kind.is("events.k8s.io", "events") {
         for (stored, name) in EVENT {
             rename(&mut object, name, stored);
+        }
+        for field in ["reportingComponent", "reportingInstance"] {
+            if object[field].is_null() {
+                object[field] = json!("");
+            }
         }
     }
     if kind.storage != kind.resource {
@@ -47,6 +55,9 @@ const EVENT: [(&str, &str); 7] = [
     ("lastTimestamp", "deprecatedLastTimestamp"),
     ("count", "deprecatedCount"),
 ];
+
+/// What the group of its own leaves out where it is empty, and the core group does not.
+const REPORTER: [&str; 2] = ["reportingController", "reportingInstance"];
 
 fn rename(object: &mut Value, from: &str, to: &str) {
     let Some(members) = object.as_object_mut() else { return };

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     sim::{
         admission,
-        refusal::{FieldError, already_exists, bad_request, forbidden, invalid},
+        refusal::{FieldError, already_exists, bad_request, forbidden, invalid, invalid_as},
     },
     wire::Failure,
 };
@@ -134,10 +134,19 @@ fn remove_null(value: &mut Value, key: &str) {
 
 /// Refuses an object that is not valid.
 fn check(call: &Call<'_>, object: &Value) -> Result<(), Failure> {
+    let kind = &call.kind;
+    let own = object["kind"].as_str().unwrap_or_default();
+    if kind.custom.is_some() && own != kind.kind {
+        // The refusal is about what the object says that it is.
+        let error = FieldError::invalid("kind", &object["kind"], &format!("must be {}", kind.kind));
+        let (group, name) = (&kind.resource.group, object["metadata"]["name"].as_str().unwrap_or_default());
+        return Err(invalid_as(own, group, name, &[error], &format!("{own}.{group}")));
+    }
     names::warn_of_finalizers(call, None, object);
     let mut errors: Vec<FieldError> = names::metadata_errors(&call.kind, object);
     errors.extend(super::typed::errors(call, object, None));
     if errors.is_empty() {
+        super::typed::warn(call, object, None);
         return Ok(());
     }
     Err(invalid(&call.kind, object["metadata"]["name"].as_str().unwrap_or_default(), &errors))

@@ -1,6 +1,7 @@
-use super::{Call, State, go_json};
+use super::{Call, State, call::Strictness, duplicates, go_json};
 use crate::{
     sim::{
+        discovery::Custom,
         refusal::{FieldError, bad_request, invalid, invalid_as},
         schema::go_kind,
     },
@@ -29,7 +30,8 @@ pub fn object(state: &State, call: &Call<'_>) -> Result<Value, Failure> {
 pub fn value(call: &Call<'_>) -> Result<Value, Failure> {
     match call.info.content_type.as_deref() {
         None | Some("" | "application/json") => parse_json(call),
-        Some("application/yaml") => serde_saphyr::from_slice(call.body)
+        Some("application/yaml") => duplicates::yaml(call.body)
+            .map(|(value, _)| value)
             .map_err(|error| bad_request(format!("error converting YAML to JSON: yaml: {error}"))),
         Some(_) => Err(Failure::new(415, "UnsupportedMediaType", KNOWN)),
     }
@@ -51,6 +53,24 @@ pub fn part(call: &Call<'_>) -> Result<Value, Failure> {
             None | Some(Value::Null | Value::Object(_)) => {}
             Some(other) => return refuse(other, &format!("struct field .{field}")),
         }
+    }
+    Ok(body)
+}
+
+/// The `Scale` in the body of an update.
+///
+/// # Errors
+/// 400 for another kind, and those of [`part`].
+pub fn scale(state: &State, call: &Call<'_>) -> Result<Value, Failure> {
+    let mut body = part(call)?;
+    let whole = [("apiVersion", "autoscaling/v1"), ("kind", "Scale")];
+    for (key, own) in whole {
+        if body[key].as_str().unwrap_or_default().is_empty() {
+            body[key] = json!(own);
+        }
+    }
+    if let Some(members) = body.as_object() {
+        check_scheme(state, members, (whole[0].1, whole[1].1))?;
     }
     Ok(body)
 }
@@ -117,7 +137,10 @@ fn check_type(state: &State, call: &Call<'_>, object: &mut Value) -> Result<(), 
         }
     }
     if call.kind.custom.is_none() {
-        check_scheme(state, call, members)?;
+        check_scheme(state, members, (&call.kind.api_version(), &call.kind.kind))?;
+    }
+    if let Some(custom) = call.kind.custom.as_ref().filter(|_| version != expected) {
+        unknown_version(call, custom, &version, members)?;
     }
     if (call.kind.custom.is_some() || !version.is_empty()) && version != expected {
         return Err(bad_request(format!(
@@ -137,6 +160,34 @@ fn check_type(state: &State, call: &Call<'_>, object: &mut Value) -> Result<(), 
     Ok(())
 }
 
+/// A version without a schema knows nothing but what every object has.
+fn unknown_version(
+    call: &Call<'_>,
+    custom: &Custom,
+    version: &str,
+    members: &Map<String, Value>,
+) -> Result<(), Failure> {
+    if custom.served.iter().any(|served| served == version) {
+        return Ok(());
+    }
+    let known = ["apiVersion", "kind", "metadata"];
+    let strange = members.keys().filter(|key| !known.contains(&key.as_str()));
+    let strange: Vec<_> = strange.map(|key| format!("unknown field {key:?}")).collect();
+    match call.strictness {
+        Strictness::Strict if !strange.is_empty() => {
+            let kind = &call.kind;
+            let (kind, version) = (&kind.kind, version.rsplit('/').next().unwrap_or_default());
+            let why = format!("strict decoding error: {}", strange.join(", "));
+            return Err(bad_request(format!(
+                "{kind} in version {version:?} cannot be handled as a {kind}: {why}"
+            )));
+        }
+        Strictness::Warn => strange.iter().for_each(|text| call.warn(text)),
+        _ => {}
+    }
+    Ok(())
+}
+
 /// The package of the internal types of a group.
 fn internal(group: &str) -> &str {
     match group {
@@ -146,10 +197,14 @@ fn internal(group: &str) -> &str {
 }
 
 /// A built-in type is one that the server has in this version.
-fn check_scheme(state: &State, call: &Call<'_>, members: &Map<String, Value>) -> Result<(), Failure> {
+fn check_scheme(
+    state: &State,
+    members: &Map<String, Value>,
+    (expected, of): (&str, &str),
+) -> Result<(), Failure> {
     let text = |key: &str| members.get(key).and_then(Value::as_str).unwrap_or_default();
     let (whole, kind) = (text("apiVersion"), text("kind"));
-    if whole == call.kind.api_version() && kind == call.kind.kind {
+    if whole == expected && kind == of {
         return Ok(());
     }
     let (group, version) = whole.split_once('/').unwrap_or(("", whole));
@@ -157,9 +212,8 @@ fn check_scheme(state: &State, call: &Call<'_>, members: &Map<String, Value>) ->
         return Ok(());
     }
     Err(bad_request(format!(
-        "{kind} in version {version:?} cannot be handled as a {}: no kind {kind:?} is registered for version {whole:?} \
-         in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
-        call.kind.kind
+        "{kind} in version {version:?} cannot be handled as a {of}: no kind {kind:?} is registered for version {whole:?} \
+         in scheme \"pkg/api/legacyscheme/scheme.go:30\""
     )))
 }
 
@@ -268,7 +322,7 @@ pub fn patched(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
 /// 400 for a patch that is no JSON.
 pub fn patch_error(call: &Call<'_>, operations: bool, error: &serde_json::Error) -> Failure {
     let text = go_json::error(call.body).unwrap_or_else(|| error.to_string());
-    if call.strictness == super::call::Strictness::Ignore {
+    if call.strictness == Strictness::Ignore {
         return bad_request(if operations { text } else { "Invalid JSON Patch".to_owned() });
     }
     bad_request(format!("error decoding patch: {text}"))

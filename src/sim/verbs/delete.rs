@@ -179,6 +179,10 @@ fn marked(state: &State, call: &Call<'_>, options: &DeleteOptions, old: &Value) 
     }
     if call.kind.is_core("namespaces") {
         object["status"]["phase"] = json!("Terminating");
+        // A namespace waits for its contents, not for a time.
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove("deletionGracePeriodSeconds");
+        }
     }
     super::decode::tidy(&mut object["metadata"]);
     Marked { object, gone: false }

@@ -25,6 +25,7 @@ mod restore;
 mod reviews;
 mod route;
 mod scale;
+mod scaled;
 mod select;
 mod services;
 mod state;

@@ -6,7 +6,7 @@ use super::{
 use crate::{
     history::metadata_of,
     sim::discovery::Kind,
-    wire::{Body, Failure, Response},
+    wire::{Body, Failure, Response, yaml},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
@@ -52,7 +52,13 @@ pub fn render(
     now: Timestamp,
 ) -> Result<Response, Failure> {
     let (code, value) = match reply {
-        Reply::Text(code, media, text) => return Ok(response(*code, media, text.clone())),
+        Reply::Text(code, media, text) => {
+            let mut answer = response(*code, media, text.clone());
+            if *code == 204 {
+                answer.headers_mut().remove(header::CONTENT_TYPE);
+            }
+            return Ok(answer);
+        }
         Reply::Watch(_) => return Err(Failure::new(500, "InternalError", "a watch is no whole answer")),
         Reply::Object(code, object) => (*code, single(object, kind, form, include, now)?),
         Reply::List(list) => {
@@ -65,10 +71,7 @@ pub fn render(
     match (form.media, form.pretty) {
         (Media::Json, false) => Ok(response(code, "application/json", format!("{value}\n"))),
         (Media::Json, true) => Ok(response(code, "application/json", format!("{value:#}\n"))),
-        (Media::Yaml, _) => {
-            let text = serde_saphyr::to_string(&*value).unwrap_or_default();
-            Ok(response(code, "application/yaml", text))
-        }
+        (Media::Yaml, _) => Ok(response(code, "application/yaml", yaml(&value))),
     }
 }
 
@@ -86,6 +89,9 @@ fn single(
         Transform::None => Ok(object.clone()),
         Transform::Metadata => Ok(Arc::new(metadata_of(object))),
         Transform::MetadataList => Err(wrong_shape(form.transform, &kind.kind)),
+        Transform::Table if kind.custom.is_none() && object["kind"] == "Scale" => {
+            Ok(Arc::new(table::scale(object, include, now)?))
+        }
         Transform::Table => {
             let rv = &object["metadata"]["resourceVersion"];
             let table = table::table(

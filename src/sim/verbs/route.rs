@@ -14,7 +14,7 @@ use crate::{
         discovery::{Kind, OpenApi, document, openapi},
         refusal::{bad_request, no_method, no_resource},
     },
-    wire::{Body, Failure, RequestInfo, Response, Verb},
+    wire::{Body, Failure, RequestInfo, Response, Verb, yaml},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
@@ -109,7 +109,7 @@ fn pretty(failure: &Failure) -> Response {
 /// A failure as YAML, for who asked for that.
 fn in_yaml(failure: &Failure) -> Response {
     let mut answer = failure.to_response();
-    let text = serde_saphyr::to_string(&failure.to_status()).unwrap_or_default();
+    let text = yaml(&failure.to_status());
     *answer.body_mut() = Body::full(text);
     answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/yaml"));
     answer
@@ -171,7 +171,11 @@ fn plain(state: &State, method: &Method, headers: &HeaderMap, info: &RequestInfo
 /// The OpenAPI documents, which clients keep by their hash.
 fn published(state: &State, path: &str, hash: Option<&str>, known: &str) -> Response {
     match openapi(&state.registry, path, hash) {
-        None => response(404, "application/json", ""),
+        None => {
+            let mut answer = response(404, "application/json", "");
+            answer.headers_mut().remove(header::CONTENT_TYPE);
+            answer
+        }
         Some(OpenApi::Index(index)) => response(200, index.content_type, index.text),
         Some(OpenApi::Moved(place, tag)) => {
             let mut answer = response(301, "application/json", "");

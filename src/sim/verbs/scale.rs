@@ -2,8 +2,9 @@ use super::{Call, Reply, State, decode, patch, update};
 use crate::{
     sim::{
         discovery::Kind,
-        refusal::{FieldError, bad_request, invalid_as, not_found},
-        schema::go_kind,
+        merge::{self, Write},
+        refusal::{FieldError, bad_request, invalid_as, not_found, not_simulated},
+        schema::{Definitions, go_kind},
     },
     wire::{Failure, Verb},
 };
@@ -20,24 +21,86 @@ pub fn scale(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     let before = of(&call.kind, &parent)?;
     let wanted = match call.info.verb {
         Verb::Get => return Ok(Reply::Object(200, Arc::new(before))),
-        Verb::Update => decode::part(call)?,
+        Verb::Update => decode::scale(state, call)?,
         Verb::Patch => patch::patched(call, patch::format(call)?, &before)?,
-        _ => return Err(crate::sim::refusal::not_simulated("applying a Scale")),
+        _ => applied(state, call, &parent, &before)?,
     };
     check(call, &parent, &wanted)?;
     let mut object = (*parent).clone();
     let replicas = wanted["spec"].get("replicas").cloned().unwrap_or_else(|| json!(0));
     set(&mut object, &spec_path(&call.kind), replicas);
+    own(state, call, &before, &wanted, &mut object)?;
     let rv = wanted["metadata"].get("resourceVersion").and_then(Value::as_str).unwrap_or_default();
     // The old version stands in what was read: only one that the client wrote is a condition.
     let own = call.info.verb == Verb::Update || rv != parent["metadata"]["resourceVersion"];
     if own && let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.insert("resourceVersion".into(), json!(rv));
     }
-    match update::write(state, call, &parent, object)? {
+    match update::tracked(state, call, &parent, object)? {
         Reply::Object(code, object) => Ok(Reply::Object(code, Arc::new(of(&call.kind, &object)?))),
         other => Ok(other),
     }
+}
+
+/// The write of a `Scale`, whose fields have owners of their own.
+fn write<'a>(call: &'a Call<'_>, now: &'a str) -> Result<Write<'a>, Failure> {
+    let schema = Definitions::v1_36().kind("autoscaling", "v1", "Scale");
+    let schema = schema.ok_or_else(|| not_simulated("a Scale"))?;
+    let (version, subresource) = ("autoscaling/v1", "scale");
+    Ok(Write { manager: &call.manager, version, subresource, now, schema, discarded: &[], served: &[] })
+}
+
+/// The `Scale` with its owners, which are not shown.
+fn owned(call: &Call<'_>, parent: &Value, scale: &Value) -> Value {
+    let mut scale = scale.clone();
+    let path = spec_path(&call.kind);
+    let path = path.trim_start_matches('.');
+    let managers = &parent["metadata"]["managedFields"];
+    scale["metadata"]["managedFields"] = merge::scale_managers(managers, path, &call.kind.api_version());
+    scale
+}
+
+/// What an apply makes of a `Scale`.
+fn applied(state: &State, call: &Call<'_>, parent: &Value, before: &Value) -> Result<Value, Failure> {
+    let config = super::apply::config(call)?;
+    let (now, force) = (state.clock.seconds(), call.info.query.is_true("force"));
+    let live = owned(call, parent, before);
+    merge::apply(Some(&live), &config, &write(call, &now)?, force).map_err(|error| error.to_failure())
+}
+
+/// Notes in the object who owns its number of replicas now.
+fn own(
+    state: &State,
+    call: &Call<'_>,
+    before: &Value,
+    wanted: &Value,
+    object: &mut Value,
+) -> Result<(), Failure> {
+    let scale = if call.info.verb == Verb::Apply {
+        wanted.clone()
+    } else {
+        let mut wanted = wanted.clone();
+        // A Scale does not tell none from nothing said.
+        if let Some(spec) =
+            wanted["spec"].as_object_mut().filter(|spec| spec.get("replicas") == Some(&json!(0)))
+        {
+            spec.remove("replicas");
+        }
+        merge::track_update(Some(&owned(call, object, before)), wanted, &write(call, &state.clock.seconds())?)
+    };
+    let path = spec_path(&call.kind);
+    let (path, version) = (path.trim_start_matches('.'), call.kind.api_version());
+    let (list, entries) = (&object["metadata"]["managedFields"], &scale["metadata"]["managedFields"]);
+    let managers = merge::scaled_managers(list, entries, path, &version);
+    let none = managers.as_array().is_none_or(Vec::is_empty);
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        if none {
+            metadata.remove("managedFields");
+        } else {
+            metadata.insert("managedFields".to_owned(), managers);
+        }
+    }
+    Ok(())
 }
 
 fn check(call: &Call<'_>, parent: &Value, wanted: &Value) -> Result<(), Failure> {
@@ -74,29 +137,14 @@ fn check(call: &Call<'_>, parent: &Value, wanted: &Value) -> Result<(), Failure>
     Ok(())
 }
 
-/// What is wrong with the replicas of a custom resource.
-pub fn errors(kind: &Kind, object: &Value) -> Vec<FieldError> {
-    if kind.custom.is_none() || !kind.subresources.contains_key("scale") {
-        return Vec::new();
-    }
-    let path = spec_path(kind);
-    let Some(replicas) = at(object, &path).and_then(Value::as_i64) else { return Vec::new() };
-    let why = match replicas {
-        ..0 => "should be a non-negative integer",
-        0..=2_147_483_647 => return Vec::new(),
-        _ => "should be less than or equal to 2147483647",
-    };
-    vec![FieldError::invalid(path, &json!(replicas), why)]
-}
-
-fn path<'a>(kind: &'a Kind, name: &str, otherwise: &'a str) -> &'a str {
+pub(super) fn path<'a>(kind: &'a Kind, name: &str, otherwise: &'a str) -> &'a str {
     let custom = kind.custom.as_ref();
     custom.map_or(otherwise, |custom| {
         custom.version["subresources"]["scale"][name].as_str().unwrap_or_default()
     })
 }
 
-fn spec_path(kind: &Kind) -> String {
+pub(super) fn spec_path(kind: &Kind) -> String {
     path(kind, "specReplicasPath", ".spec.replicas").to_owned()
 }
 

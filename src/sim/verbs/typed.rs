@@ -1,4 +1,4 @@
-use super::{Call, call::Strictness};
+use super::{Call, call::Strictness, duplicates};
 use crate::{
     sim::{
         builtin, crd,
@@ -46,8 +46,12 @@ pub fn decoded(call: &Call<'_>, mut object: Value, origin: Origin) -> Result<Val
     };
     let mut strange: Vec<String> = Vec::new();
     if origin == Origin::Body {
-        let doubled = super::duplicates::find(call.body);
-        strange.extend(doubled.iter().map(|path| format!("duplicate field {path:?}")));
+        let doubled = duplicates::strange(call);
+        if call.strictness == Strictness::Strict && doubled.iter().any(|text| text.starts_with("line ")) {
+            strange.push(duplicates::refused(&doubled));
+        } else {
+            strange.extend(doubled);
+        }
     }
     let unknown = schema.prune(&mut object);
     if origin != Origin::Apply {
@@ -126,11 +130,22 @@ fn not_patched(object: &str, why: &str) -> Failure {
     invalid_as("", "", "", &[error], "")
 }
 
+/// Warns of what is odd about an object that is valid.
+pub fn warn(call: &Call<'_>, object: &Value, old: Option<&Value>) {
+    if call.kind.custom.is_none() && matches!(call.subresource(), None | Some("scale")) {
+        builtin::warnings(&call.kind, object, old).into_iter().for_each(|text| call.warn(text));
+    }
+}
+
 /// What is wrong with an object, or with how it changed.
 pub fn errors(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     if let Some(custom) = &call.kind.custom {
-        let mut errors = custom.schema.validate(object, old);
-        errors.extend(super::scale::errors(&call.kind, object));
+        let status = call.subresource() == Some("status");
+        let schema = &custom.schema;
+        let mut errors =
+            if status { schema.status_errors(object, old) } else { schema.shape_errors(object, old) };
+        errors.extend(super::scaled::errors(&call.kind, object, status));
+        schema.finish(object, old, &mut errors);
         return errors;
     }
     // What is below a status is the business of controllers.

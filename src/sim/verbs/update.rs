@@ -7,7 +7,10 @@ use super::{
     typed::Origin,
 };
 use crate::{
-    sim::refusal::{FieldError, bad_request, conflict, invalid, invalid_as, modified, not_found},
+    sim::{
+        admission,
+        refusal::{FieldError, bad_request, conflict, invalid, invalid_as, modified, not_found},
+    },
     wire::Failure,
 };
 use serde_json::{Value, json};
@@ -89,14 +92,15 @@ pub fn tracked(
     object: Value,
 ) -> Result<Reply, Failure> {
     let old_shown = shown(&call.kind, old);
-    let object = settle(call, &old_shown, object)?;
+    let object = settle(state, call, &old_shown, object)?;
     store(state, call, old, object)
 }
 
 /// Checks a changed object and makes it what the server would keep.
-fn settle(call: &Call<'_>, old: &Value, mut object: Value) -> Result<Value, Failure> {
+fn settle(state: &State, call: &Call<'_>, old: &Value, mut object: Value) -> Result<Value, Failure> {
     names::dedup_owners(&mut object);
     version_fits(call, old, &object)?;
+    admission::update(state, call, &mut object);
     let asked = object["metadata"].clone();
     for field in ["generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         let kept = old["metadata"].get(field);
@@ -123,6 +127,7 @@ fn settle(call: &Call<'_>, old: &Value, mut object: Value) -> Result<Value, Fail
     if !errors.is_empty() {
         return Err(invalid(&call.kind, call.name(), &errors));
     }
+    super::typed::warn(call, &object, Some(old));
     Ok(object)
 }
 

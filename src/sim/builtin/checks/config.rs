@@ -1,8 +1,5 @@
 use super::{items, not_negative, text};
-use crate::{
-    sim::{builtin::Quantity, refusal::FieldError},
-    wire::label,
-};
+use crate::sim::{builtin::Quantity, refusal::FieldError};
 use serde_json::{Value, json};
 
 const KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
@@ -114,51 +111,5 @@ pub(super) fn lease(object: &Value) -> Vec<FieldError> {
         ));
     }
     errors.extend(not_negative("spec.leaseTransitions", &spec["leaseTransitions"]));
-    errors
-}
-
-/// What is wrong with an event of the core group.
-pub(super) fn core_event(object: &Value) -> Vec<FieldError> {
-    let about = text(&object["involvedObject"], "namespace");
-    let own = text(&object["metadata"], "namespace");
-    let fits = if about.is_empty() { own == "default" || own.is_empty() } else { about == own };
-    if fits || !object["eventTime"].is_null() {
-        return Vec::new();
-    }
-    vec![FieldError::invalid("involvedObject.namespace", &json!(about), "does not match event.namespace")]
-}
-
-/// What is wrong with an event of the group of its own.
-pub(super) fn event(object: &Value) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    if object["eventTime"].is_null() {
-        errors.push(FieldError::required("eventTime", ""));
-    } else {
-        let controller = text(object, "reportingController");
-        for field in ["reportingController", "reportingInstance", "action", "reason"] {
-            if text(object, field).is_empty() {
-                errors.push(FieldError::required(field, ""));
-            }
-            if field == "reportingController" {
-                let wrong = label::key_errors(controller).into_iter();
-                errors.extend(wrong.map(|why| FieldError::invalid(field, &json!(controller), &why)));
-            }
-        }
-        for (field, name, most) in [
-            ("reportingInstance", "reportingInstance", 128),
-            ("action", "action", 128),
-            ("reason", "reason", 128),
-            ("note", "message", 1024),
-        ] {
-            if text(object, field).len() > most {
-                let why = format!("can have at most {most} characters");
-                errors.push(FieldError::invalid(name, &json!(""), &why));
-            }
-        }
-    }
-    let kind = text(object, "type");
-    if !["Normal", "Warning"].contains(&kind) {
-        errors.push(FieldError::invalid("type", &json!(""), &format!("has invalid value: {kind}")));
-    }
     errors
 }

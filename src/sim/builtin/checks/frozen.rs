@@ -1,5 +1,5 @@
 use crate::sim::{discovery::Kind, refusal::FieldError};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const IMMUTABLE: &str = "field is immutable";
 const SET: &str = "field is immutable when `immutable` is set";
@@ -33,7 +33,6 @@ pub(super) fn errors(kind: &Kind, object: &Value, old: &Value) -> Vec<FieldError
             IMMUTABLE,
         ),
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => role_ref(object, old),
-        ("events.k8s.io", "events") => event(object, old),
         _ => Vec::new(),
     }
 }
@@ -155,28 +154,4 @@ fn role_ref(object: &Value, old: &Value) -> Vec<FieldError> {
         format!("{{\"APIGroup\":{},\"Kind\":{},\"Name\":{}}}", role["apiGroup"], role["kind"], role["name"]);
     let message = format!("Invalid value: {shown}: cannot change roleRef");
     vec![FieldError { field: "roleRef".into(), reason: "FieldValueInvalid", message }]
-}
-
-/// Of an event only the series goes on; fields are called as the core group calls them.
-fn event(object: &Value, old: &Value) -> Vec<FieldError> {
-    let pairs = [
-        ("note", "message"),
-        ("regarding", "involvedObject"),
-        ("reason", "reason"),
-        ("type", "type"),
-        ("eventTime", "eventTime"),
-        ("reportingController", "reportingController"),
-        ("reportingInstance", "reportingInstance"),
-        ("action", "action"),
-        ("related", "related"),
-    ];
-    let mut errors: Vec<_> = pairs
-        .iter()
-        .filter(|(own, _)| object[*own] != old[*own])
-        .map(|(own, core)| FieldError::invalid(*core, &object[*own], IMMUTABLE))
-        .collect();
-    if object["series"]["count"].as_i64().is_some_and(|count| count < 2) {
-        errors.push(FieldError::invalid("series.count", &json!(""), "should be at least 2"));
-    }
-    errors
 }

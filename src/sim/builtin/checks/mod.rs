@@ -4,6 +4,7 @@
 //! and order. Only what operators meet is looked at.
 
 mod config;
+mod event;
 mod frozen;
 mod network;
 mod pod;
@@ -23,8 +24,8 @@ pub fn errors(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<FieldErro
         ("", "secrets") => config::secret(object),
         ("", "persistentvolumeclaims") => config::claim(object),
         ("", "resourcequotas") => config::quota(object),
-        ("", "events") if old.is_none() => config::core_event(object),
-        ("events.k8s.io", "events") if old.is_none() => config::event(object),
+        ("", "events") => event::core(object),
+        ("events.k8s.io", "events") => event::own(object, old),
         ("coordination.k8s.io", "leases") => config::lease(object),
         ("rbac.authorization.k8s.io", _) => policy::rbac(kind, object),
         ("autoscaling", _) => policy::autoscaler(object),

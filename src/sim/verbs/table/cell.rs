@@ -1,5 +1,5 @@
 use super::{age::age, network, workload};
-use crate::{sim::discovery::Kind, sim::verbs::scale::selector_text};
+use crate::sim::verbs::scale::selector_text;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::OnceLock};
@@ -7,13 +7,13 @@ use std::{collections::BTreeMap, sync::OnceLock};
 /// What the cells behind the name show, in the language of the table: a path, a path with what stands for
 /// nothing behind a `|` (`#` when that is no text), `#` and paths for how many there are, `@` and a word for
 /// a function, or a text as it is.
-pub fn programs(kind: &Kind) -> Option<&'static Vec<String>> {
+pub fn programs(of: &str) -> Option<&'static Vec<String>> {
     static TABLE: OnceLock<BTreeMap<String, Vec<String>>> = OnceLock::new();
     let read = || {
         serde_json::from_str(include_str!("../../data/v1_36/cells.json"))
             .expect("the table of cells is well formed: a test reads it")
     };
-    TABLE.get_or_init(read).get(&format!("{}/{}", kind.storage.group, kind.storage.plural))
+    TABLE.get_or_init(read).get(of)
 }
 
 /// The value of a cell.

@@ -11,4 +11,4 @@ mod rows;
 mod workload;
 
 pub use printed::Printed;
-pub use rows::{definitions, row, table};
+pub use rows::{definitions, row, scale, table};

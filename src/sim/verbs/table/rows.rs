@@ -8,7 +8,7 @@ use crate::{
         discovery::{Kind, columns},
         refusal::bad_request,
     },
-    wire::{Failure, JsonPath},
+    wire::{Failure, JsonPath, Resource},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -35,6 +35,25 @@ pub fn table(
     }))
 }
 
+/// A `Scale` as a `Table`.
+///
+/// # Errors
+/// 400 for an unknown `includeObject`.
+pub fn scale(scale: &Value, include: Option<&str>, now: Timestamp) -> Result<Value, Failure> {
+    let cells = programs("autoscaling/scales").into_iter().flatten().map(|program| cell(program, scale, now));
+    let name = scale["metadata"]["name"].clone();
+    let mut row = json!({ "cells": std::iter::once(name).chain(cells).collect::<Vec<_>>() });
+    if let Some(object) = object_of(scale, include)? {
+        row["object"] = object;
+    }
+    let rows = columns(&Resource::new("autoscaling", "v1", "scales")).and_then(Value::as_array);
+    Ok(json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1",
+        "metadata": {"resourceVersion": scale["metadata"]["resourceVersion"]},
+        "columnDefinitions": rows.into_iter().flatten().map(column).collect::<Vec<_>>(), "rows": [row],
+    }))
+}
+
 /// One object as a row.
 ///
 /// # Errors
@@ -52,7 +71,7 @@ pub(super) fn cells(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
     if let Some(custom) = &kind.custom {
         return custom_cells(&custom.version, object, now);
     }
-    match programs(kind) {
+    match programs(&format!("{}/{}", kind.storage.group, kind.storage.plural)) {
         Some(programs) => {
             let cells = programs.iter().map(|program| cell(program, object, now));
             // Events have no leading name.

@@ -1,5 +1,7 @@
-use super::scalar::{self, Style};
-use kubetape::wire::go_print;
+use super::{
+    go_print,
+    scalar::{self, Style},
+};
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 
@@ -10,7 +12,7 @@ const KEY: usize = 128;
 
 /// YAML as kubectl prints it, which is go-yaml's: keys in its order, lists no deeper than their keys, long texts
 /// folded.
-pub(super) fn text(value: &Value) -> String {
+pub fn yaml(value: &Value) -> String {
     let mut writer = Writer::default();
     match value {
         Value::Object(members) if !members.is_empty() => writer.members(members, 0),
@@ -278,7 +280,7 @@ spec:
     one
     two
 ";
-        assert_eq!(text(&value), expected);
+        assert_eq!(yaml(&value), expected);
     }
 
     #[test]
