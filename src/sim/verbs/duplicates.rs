@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn keys_that_stand_twice_in_yaml_are_found_with_their_lines() {
-        let (value, found) = yaml(b"a: 1\nb:\n  c: x\n  c: y\na: 2\n").unwrap();
-        assert_eq!(value, serde_json::json!({"a": 2, "b": {"c": "y"}}));
+        let (value, found) = yaml(b"a: 1\nb:\n  c: x\n  c: z\na: 2\n").unwrap();
+        assert_eq!(value, serde_json::json!({"a": 2, "b": {"c": "z"}}));
         assert_eq!(found, ["line 4: key \"c\" already set in map", "line 5: key \"a\" already set in map"]);
     }
 
