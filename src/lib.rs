@@ -1,9 +1,9 @@
 //! Record and replay testing for Kubernetes operators written with [kube](https://docs.rs/kube).
 //!
 //! A test is a *scenario*: an async function that starts operators in a [`World`], makes and changes objects, and
-//! waits. It runs on a *tape*, a recording of a real control plane, in virtual time and without a network; or on
-//! a real control plane, where it can be recorded. On a tape the operator must write what it wrote when it was
-//! recorded, or the test fails and says which field differs.
+//! waits. It runs on a *tape*, a recording of a real control plane; where there is none, on a simulated cluster in the
+//! process; or on a real control plane. The first two run in virtual time and without a network. On a tape the
+//! operator must write what it wrote when it was recorded, or the test fails and says which field differs.
 //!
 //! ```no_run
 //! use k8s_openapi::api::core::v1::ConfigMap;
@@ -28,8 +28,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! `KUBETAPE_CLUSTER=envtest KUBETAPE_RECORD=once cargo test` records `tests/tapes/MODULE__makes_a_config_map.ktape`;
-//! from then on `cargo test` replays it. `cargo run --example quickstart` shows both a pass and a failure.
+//! `cargo test` runs it on the simulated cluster. `KUBETAPE_CLUSTER=envtest KUBETAPE_RECORD=once cargo test` records
+//! `tests/tapes/MODULE__makes_a_config_map.ktape`; from then on `cargo test` replays it. `cargo run --example quickstart`
+//! shows a recording, a pass and a failure.
 //!
 //! # The floor plan
 //!

@@ -1,7 +1,7 @@
-//! A tape, an operator and no cluster: `cargo run --example quickstart`.
+//! An operator, a simulated cluster and a tape: `cargo run --example quickstart`.
 //!
-//! The echo operator is replayed whole from a recording of a real control plane, first as it was recorded,
-//! then with a change that the recording does not have.
+//! The echo operator lives on the simulated cluster and is recorded there; then it is replayed whole from the
+//! recording, first as it was, then with a change that the recording does not have.
 #![allow(clippy::print_stdout, reason = "it prints what it shows")]
 
 #[allow(dead_code, unreachable_pub, reason = "an operator is more than one example needs")]
@@ -21,35 +21,39 @@ use kubetape::{
 use serde_json::{Value, json};
 use std::{future::Future, panic, path::Path, process::ExitCode};
 
-const TAPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/echo__lives.ktape");
-
 fn main() -> ExitCode {
     // A replay that goes wrong may end tasks by a panic; the text comes back as a value.
     panic::set_hook(Box::new(|_| {}));
-    let tape = match Tape::load(Path::new(TAPE)) {
+    show(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/kubetape/quickstart.ktape")))
+}
+
+fn show(path: &Path) -> ExitCode {
+    println!("The echo operator on a simulated cluster, recorded: made, scaled, repaired, deleted.\n");
+    let recorded = run(options().on_sim().record(path), echo::run);
+    let tape = match Tape::load(path) {
         Ok(tape) => tape,
         Err(error) => {
-            println!("{TAPE} cannot be read: {error}");
+            println!("the recording cannot be read: {error}");
             return ExitCode::FAILURE;
         }
     };
     tell(&tape);
+    println!("\nThe same operator on the tape, with no cluster at all:\n");
+    let same = run(options().tape(path), echo::run);
+    println!("\nAn operator on the tape that asks for one replica more:\n");
+    let changed = run(options().tape(path), one_more);
+    // What is shown is what should happen: the last one does not pass.
+    if recorded && same && !changed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
 
-    println!("\nThe same operator on the tape, without a cluster:\n");
-    let same = replay(&tape, echo::run);
-    println!("\nAn operator that asks for one replica more:\n");
-    let changed = replay(&tape, one_more);
-    // What is shown is what should happen: the first one passes and the second one does not.
-    if same && !changed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn options() -> Options {
+    Options::new("echo::lives", env!("CARGO_MANIFEST_DIR")).crd::<echo::Echo>()
 }
 
 /// The writes of the tape, as `kubetape show` has them.
 fn tell(tape: &Tape) {
-    let header = &tape.header;
-    println!(
-        "{}, recorded on {} with Kubernetes {}. Its writes:\n",
-        header.scenario, header.source, header.kubernetes
-    );
+    let lasted = tape.events.last().map_or(Offset::default(), |event| event.at);
+    println!("  its writes, in {:.1} s of the cluster's time:\n", lasted.0.as_secs_f64());
     let verbs = ["create", "update", "patch", "apply", "delete"].map(str::to_owned);
     let writes = summary(tape, &Filter { verbs: verbs.into(), ..Filter::default() });
     println!("{}", Row::HEAD);
@@ -63,24 +67,17 @@ fn shortened(row: &Row) -> String {
     if line.chars().count() < 110 { line } else { line.chars().take(109).chain(['…']).collect() }
 }
 
-/// Whether the operator does on the tape what was recorded.
-fn replay<F, Fut>(tape: &Tape, run: F) -> bool
+/// Whether the scenario passes with this operator.
+fn run<F, Fut>(options: Options, operator: F) -> bool
 where
     F: Fn(Client) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
     #[allow(clippy::disallowed_methods, reason = "the one thing here that is measured in real time")]
     let now = std::time::Instant::now;
-    let lasted = tape.events.last().map_or(Offset::default(), |event| event.at);
     let begin = now();
-    let options = Options::new("echo::lives", env!("CARGO_MANIFEST_DIR")).crd::<echo::Echo>().tape(TAPE);
-    let result = kubetape::try_run(options, |world: World| echoes::life(world, run));
-    match result {
-        Ok(()) => println!(
-            "  passed: {:.1} s of the cluster's time in {:.0} ms",
-            lasted.0.as_secs_f64(),
-            begin.elapsed().as_secs_f64() * 1000.0
-        ),
+    match kubetape::try_run(options, |world: World| echoes::life(world, operator)) {
+        Ok(()) => println!("  passed in {:.0} ms", begin.elapsed().as_secs_f64() * 1000.0),
         Err(Failure::Diverged(text)) => {
             println!("{}", text.trim());
             return false;
