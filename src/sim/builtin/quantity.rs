@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
-/// An amount such as `1500m` or `1Gi`, in thousandths.
+/// An amount such as `1500m` or `1Gi`, in billionths.
 #[derive(Clone, Copy, Debug, Eq)]
 pub struct Quantity {
-    milli: i128,
+    nano: i128,
     suffix: Suffix,
 }
 
@@ -15,12 +15,13 @@ enum Suffix {
     Exponent,
 }
 
+const UNIT: i128 = 1_000_000_000;
 const BINARY: [(&str, u32); 6] = [("Ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40), ("Pi", 50), ("Ei", 60)];
 const DECIMAL: [(&str, i32); 10] =
     [("n", -9), ("u", -6), ("m", -3), ("", 0), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
 
 impl Quantity {
-    /// Reads an amount; `None` when it is none. What is finer than a thousandth is rounded up.
+    /// Reads an amount; `None` when it is none. What is finer than a billionth is rounded up.
     pub fn parse(text: &str) -> Option<Self> {
         let end =
             text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '+' | '-'))).unwrap_or(text.len());
@@ -40,47 +41,47 @@ impl Quantity {
         let mantissa: i128 = format!("{whole}{part}").parse().ok()?;
         let scale = i32::try_from(part.len()).ok()?;
         let (value, kind) = if let Some((_, power)) = BINARY.iter().find(|(name, _)| *name == suffix) {
-            (scaled(mantissa.checked_mul(1i128 << power)?, 3 - scale)?, Suffix::Binary)
+            (scaled(mantissa.checked_mul(1i128 << power)?, 9 - scale)?, Suffix::Binary)
         } else if let Some((_, power)) = DECIMAL.iter().find(|(name, _)| *name == suffix) {
-            (scaled(mantissa, power + 3 - scale)?, Suffix::Decimal)
+            (scaled(mantissa, power + 9 - scale)?, Suffix::Decimal)
         } else {
             let power: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
-            (scaled(mantissa, power.saturating_add(3).saturating_sub(scale))?, Suffix::Exponent)
+            (scaled(mantissa, power.saturating_add(9).saturating_sub(scale))?, Suffix::Exponent)
         };
-        Some(Self { milli: if negative { -value } else { value }, suffix: kind })
+        Some(Self { nano: if negative { -value } else { value }, suffix: kind })
     }
 
     /// The sum of two amounts, in the form of the first.
     pub fn plus(self, other: Self) -> Self {
-        Self { milli: self.milli.saturating_add(other.milli), ..self }
+        Self { nano: self.nano.saturating_add(other.nano), ..self }
     }
 
     /// Nothing, in the same form.
     pub fn zero(self) -> Self {
-        Self { milli: 0, ..self }
+        Self { nano: 0, ..self }
     }
 
     /// Whether it is less than nothing.
     pub fn is_negative(self) -> bool {
-        self.milli < 0
+        self.nano < 0
     }
 
     /// The shortest way to write it.
     pub fn canonical(self) -> String {
-        if self.milli == 0 {
+        if self.nano == 0 {
             return "0".to_owned();
         }
         match self.suffix {
-            Suffix::Binary if self.milli % 1000 == 0 && (self.milli / 1000).abs() >= 1024 => {
-                let value = self.milli / 1000;
+            Suffix::Binary if self.nano % UNIT == 0 && (self.nano / UNIT).abs() >= 1024 => {
+                let value = self.nano / UNIT;
                 let fits = BINARY.iter().rev().find(|(_, power)| value % (1i128 << power) == 0);
                 fits.map_or(value.to_string(), |(name, power)| format!("{}{name}", value >> power))
             }
-            Suffix::Exponent => power_of_ten(self.milli, |power| match power {
+            Suffix::Exponent => power_of_ten(self.nano, |power| match power {
                 0 => String::new(),
                 power => format!("e{power}"),
             }),
-            _ => power_of_ten(self.milli, |power| {
+            _ => power_of_ten(self.nano, |power| {
                 DECIMAL.iter().find(|(_, known)| *known == power).map_or("", |(name, _)| name).to_owned()
             }),
         }
@@ -90,7 +91,7 @@ impl Quantity {
 /// Amounts are equal however they are written.
 impl PartialEq for Quantity {
     fn eq(&self, other: &Self) -> bool {
-        self.milli == other.milli
+        self.nano == other.nano
     }
 }
 
@@ -102,7 +103,7 @@ impl PartialOrd for Quantity {
 
 impl Ord for Quantity {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.milli.cmp(&other.milli)
+        self.nano.cmp(&other.nano)
     }
 }
 
@@ -116,9 +117,9 @@ fn scaled(number: i128, power: i32) -> Option<i128> {
     }
 }
 
-/// Thousandths, with the greatest third power of ten that leaves a whole number.
-fn power_of_ten(milli: i128, name: impl Fn(i32) -> String) -> String {
-    let (mut value, mut power) = (milli, -3);
+/// Billionths, with the greatest third power of ten that leaves a whole number.
+fn power_of_ten(nano: i128, name: impl Fn(i32) -> String) -> String {
+    let (mut value, mut power) = (nano, -9);
     while value % 1000 == 0 && power < 18 {
         value /= 1000;
         power += 3;
@@ -172,7 +173,7 @@ pub fn qos(spec: &Value) -> &'static str {
         .collect();
     let amounts = |resources: &Value, field: &str| {
         ["cpu", "memory"]
-            .map(|name| resources[field][name].as_str().and_then(Quantity::parse).filter(|q| q.milli != 0))
+            .map(|name| resources[field][name].as_str().and_then(Quantity::parse).filter(|q| q.nano != 0))
     };
     let said = |resources: &&Value| {
         amounts(resources, "limits").iter().chain(&amounts(resources, "requests")).any(Option::is_some)
@@ -206,7 +207,9 @@ mod tests {
             ("100", "100"),
             ("512", "512"),
             ("0.5Ki", "512"),
-            ("1u", "1m"),
+            ("1u", "1u"),
+            ("1.5u", "1500n"),
+            ("0.1n", "1n"),
         ];
         for (text, canonical) in rows {
             assert_eq!(Quantity::parse(text).unwrap().canonical(), canonical, "{text}");

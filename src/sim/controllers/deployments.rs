@@ -1,4 +1,4 @@
-use super::{controller_of, current, path, text, write_status};
+use super::{controller_of, current, path, template_hash, text, write_status};
 use crate::{
     sim::{
         store::News,
@@ -8,12 +8,10 @@ use crate::{
 };
 use http::Method;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 const MANAGER: &str = "kube-controller-manager";
 const REVISION: &str = "deployment.kubernetes.io/revision";
-const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 fn sets() -> Resource {
     Resource::new("apps", "v1", "replicasets")
@@ -26,7 +24,8 @@ pub(super) fn look(state: &mut State, news: &News) {
         return;
     }
     let own = own_sets(state, &news.key, deployment);
-    let hash = hash(&deployment["spec"]["template"]);
+    let hash =
+        template_hash::of(&deployment["spec"]["template"], deployment["status"]["collisionCount"].as_i64());
     let name = format!("{}-{hash}", news.key.name);
     let paused = deployment["spec"]["paused"] == true;
     if !own.iter().any(|(key, _)| key.name == name) {
@@ -48,12 +47,6 @@ pub(super) fn child(state: &mut State, news: &News) {
     if let Some(object) = current(state, &key) {
         look(state, &News { key, object, removed: false });
     }
-}
-
-/// A name for a template: the same template has the same one.
-fn hash(template: &Value) -> String {
-    let digest = Sha256::digest(template.to_string());
-    digest.iter().take(10).map(|byte| char::from(LETTERS[usize::from(*byte) % 27])).collect()
 }
 
 fn own_sets(state: &State, key: &ObjectKey, deployment: &Value) -> Vec<(ObjectKey, Arc<Value>)> {

@@ -10,6 +10,7 @@ mod garbage;
 mod namespaces;
 mod pods;
 mod replica_sets;
+mod template_hash;
 
 pub use pods::NODE;
 
