@@ -7,6 +7,7 @@
 #![allow(unreachable_pub, reason = "the inner rooms are private to the simulator; `pub` marks their doors")]
 
 mod admission;
+mod agenda;
 mod bootstrap;
 mod builtin;
 mod controllers;

@@ -172,7 +172,7 @@ impl Sim {
     fn wake(&self) {
         let due = {
             let mut state = self.lock();
-            let Some((millis, _)) = state.timers.first().cloned() else { return };
+            let Some(millis) = state.agenda.next_due() else { return };
             if state.waking.is_some_and(|waking| waking <= millis) {
                 return;
             }
@@ -187,7 +187,8 @@ impl Sim {
             {
                 let mut state = sim.lock();
                 state.waking = None;
-                controllers::work(&mut state);
+                // What breaks ends this turn of the controllers, not the server.
+                let _ = catch_unwind(AssertUnwindSafe(|| controllers::work(&mut state)));
             }
             sim.wake();
         });

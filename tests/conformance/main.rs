@@ -76,9 +76,20 @@ fn expected(part: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// `SHOW=NAME,NAME cargo test --test conformance -- --nocapture` prints all that is different in listed ones.
+fn show(outcomes: &BTreeMap<String, Vec<String>>) {
+    let wanted = std::env::var("SHOW").unwrap_or_default();
+    for name in wanted.split(',').filter(|name| !name.is_empty()) {
+        for difference in outcomes.get(name).into_iter().flatten() {
+            println!("{name}: {}", difference.chars().take(1500).collect::<String>());
+        }
+    }
+}
+
 /// Says where the list and the truth differ, in both directions.
 fn compare(part: &str, mut outcomes: BTreeMap<String, Vec<String>>) {
     let expected = expected(part);
+    show(&outcomes);
     let mut wrong = Vec::new();
     for name in expected.keys() {
         match outcomes.remove(name) {

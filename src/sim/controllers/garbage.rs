@@ -1,4 +1,7 @@
-use super::{current, path, text};
+use super::{
+    acts::{MANAGER, current, path},
+    text,
+};
 use crate::{
     sim::{
         store::News,
@@ -9,10 +12,8 @@ use crate::{
 use http::Method;
 use serde_json::{Value, json};
 
-const MANAGER: &str = "kube-controller-manager";
-
 /// Keeps the books of owners and dependents, and deletes what nobody owns any more.
-pub(super) fn look(state: &mut State, news: &News) {
+pub(super) fn heard(state: &mut State, news: &News) {
     let uid = text(&news.object["metadata"], "uid").to_owned();
     let owners: Vec<String> =
         references(&news.object).iter().map(|owner| text(owner, "uid").to_owned()).collect();

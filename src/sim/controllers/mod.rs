@@ -1,135 +1,125 @@
 //! The controllers of a cluster, as far as operators meet them.
 //!
-//! In go the writes that nobody has looked at yet, out come writes through the verbs, as clients make them.
-//! A controller is level-triggered: it looks at an object and does the next thing. What takes time stands in
-//! the timers of the state; the service wakes this room when one is due.
+//! In go the writes that nobody has heard of yet, out come writes through the verbs, as clients make them.
+//! A controller hears of a write and notes which objects that concerns; later it looks at each of them once, and
+//! does the next thing. What fails comes again, later each time. What takes time stands in the agenda; the
+//! service wakes this room when something is due.
 
 mod accounts;
+mod acts;
+mod claim;
 mod deployments;
 mod garbage;
 mod namespaces;
+mod pod;
 mod pods;
 mod replica_sets;
 mod template_hash;
 
 pub use pods::NODE;
 
-use super::{
-    store::News,
-    verbs::{State, act},
-};
+use super::{store::News, verbs::State};
 use crate::wire::{Failure, ObjectKey};
-use http::Method;
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a look came to; a failure brings the object again.
+type Outcome = Result<(), Failure>;
+
+/// A controller: what it does when something was written, and when it looks at an object.
+struct Role {
+    name: &'static str,
+    heard: fn(&mut State, &News),
+    sync: fn(&mut State, &ObjectKey) -> Outcome,
+    /// How often it tries again.
+    tries: Option<u32>,
+}
+
+const fn role(
+    name: &'static str,
+    heard: fn(&mut State, &News),
+    sync: fn(&mut State, &ObjectKey) -> Outcome,
+) -> Role {
+    Role { name, heard, sync, tries: None }
+}
+
+const ROLES: [Role; 7] = [
+    role("garbage-collector-controller", garbage::heard, |_, _| Ok(())),
+    role("namespace-controller", namespaces::heard, namespaces::sync),
+    role("serviceaccount-controller", accounts::heard_of_accounts, accounts::accounts),
+    role("root-ca-certificate-publisher-controller", accounts::heard_of_certificates, accounts::certificates),
+    Role { tries: Some(15), ..role("deployment-controller", deployments::heard, deployments::sync) },
+    role("replicaset-controller", replica_sets::heard, replica_sets::sync),
+    role("pod", pods::heard, pods::sync),
+];
 
 /// The controllers that there are, by the names that kube-controller-manager gives them; `pod` stands for the
 /// scheduler and the kubelets.
-pub const CONTROLLERS: [&str; 7] = [
-    "namespace-controller",
-    "serviceaccount-controller",
-    "root-ca-certificate-publisher-controller",
-    "garbage-collector-controller",
-    "deployment-controller",
-    "replicaset-controller",
-    "pod",
-];
+pub const CONTROLLERS: [&str; ROLES.len()] = {
+    let mut names = [""; ROLES.len()];
+    let mut index = 0;
+    while index < ROLES.len() {
+        names[index] = ROLES[index].name;
+        index += 1;
+    }
+    names
+};
 
-/// Rounds of work after one write; more than that is a loop of our own.
-const ROUNDS: usize = 1000;
+/// Looks after one write; more than that is a loop of our own, and goes on a second later.
+const LOOKS: usize = 20_000;
+const PAUSE: u64 = 1000;
 
 /// Does all that is to be done now.
 pub fn work(state: &mut State) {
-    for _ in 0..ROUNDS {
-        let mut news = state.store.take_news();
-        news.extend(due(state));
-        if state.controllers.is_empty() || news.is_empty() {
+    hear(state);
+    for _ in 0..LOOKS {
+        let Some(task) = state.agenda.next(state.clock.elapsed()) else { return };
+        let Some(role) = ROLES.iter().find(|role| role.name == task.0) else { continue };
+        // A look that breaks ends as a failed one; what it has written stays.
+        let looked = catch_unwind(AssertUnwindSafe(|| (role.sync)(state, &task.1)));
+        hear(state);
+        match looked {
+            Ok(Ok(())) => state.agenda.done(&task),
+            _ => state.agenda.failed(task, state.clock.elapsed(), role.tries),
+        }
+    }
+    state.agenda.pause_until(state.clock.elapsed() + PAUSE);
+}
+
+/// Lets all controllers hear what was written, until nothing new comes of that.
+fn hear(state: &mut State) {
+    for _ in 0..LOOKS {
+        let news = state.store.take_news();
+        if news.is_empty() {
             return;
         }
-        for piece in &news {
-            look(state, piece);
-        }
-        // Once a round, however many of its pods changed.
-        if state.runs("replicaset-controller") {
-            let sets: BTreeSet<ObjectKey> = news.iter().filter_map(replica_sets::above).collect();
-            sets.into_iter().for_each(|set| replica_sets::child_changed(state, set));
-        }
-    }
-}
-
-/// What is due to be looked at again.
-fn due(state: &mut State) -> Vec<News> {
-    let now = state.clock.elapsed();
-    let mut due = Vec::new();
-    while state.timers.first().is_some_and(|(at, _)| *at <= now) {
-        let Some((_, key)) = state.timers.pop_first() else { break };
-        if let Some(current) = state.store.get(&key) {
-            due.push(News { object: current.object.clone(), key, removed: false });
-        }
-    }
-    due
-}
-
-fn look(state: &mut State, news: &News) {
-    if state.runs("garbage-collector-controller") {
-        garbage::look(state, news);
-    }
-    match (news.key.group.as_str(), news.key.plural.as_str()) {
-        ("", "namespaces") => {
-            accounts::look(state, news);
-            if state.runs("namespace-controller") {
-                namespaces::look(state, news);
+        for piece in news {
+            for role in &ROLES {
+                if state.runs(role.name) {
+                    (role.heard)(state, &piece);
+                }
             }
         }
-        ("", "serviceaccounts" | "configmaps") if news.removed => accounts::look(state, news),
-        ("apps", "deployments") if state.runs("deployment-controller") => deployments::look(state, news),
-        ("apps", "replicasets") => {
-            if state.runs("replicaset-controller") {
-                replica_sets::look(state, news);
-            }
-            if state.runs("deployment-controller") {
-                deployments::child(state, news);
-            }
-        }
-        ("", "pods") if state.runs("pod") => pods::look(state, news),
-        _ => {}
     }
-    if news.removed && state.runs("namespace-controller") {
-        namespaces::child(state, news);
-    }
-}
-
-/// The path of an object, by the version that is served first.
-fn path(state: &State, key: &ObjectKey) -> Option<String> {
-    let kind = state.registry.preferred(&key.group, &key.plural)?;
-    let namespace =
-        key.namespace.as_ref().map(|namespace| format!("/namespaces/{namespace}")).unwrap_or_default();
-    Some(format!("{}{namespace}/{}/{}", kind.resource.prefix(), key.plural, key.name))
-}
-
-/// The present state of an object.
-fn current(state: &State, key: &ObjectKey) -> Option<Arc<Value>> {
-    state.store.get(key).map(|current| current.object.clone())
-}
-
-/// Writes the status of an object.
-fn write_status(
-    state: &mut State,
-    manager: &str,
-    key: &ObjectKey,
-    object: &Value,
-) -> Result<Arc<Value>, Failure> {
-    let Some(path) = path(state, key) else { return Ok(Arc::new(Value::Null)) };
-    act(state, manager, &Method::PUT, &format!("{path}/status"), object)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-/// The owner of an object that controls it, when it is of this kind.
-fn controller_of(object: &Value, kind: &str) -> Option<(String, String)> {
-    let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-    let own = owners.into_iter().find(|owner| owner["controller"] == true && owner["kind"] == kind)?;
-    Some((text(own, "name").to_owned(), text(own, "uid").to_owned()))
+/// A count, or a share of a number of pods.
+fn share(value: &Value, of: i64, up: bool) -> i64 {
+    let percent =
+        value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<i64>().ok());
+    match percent {
+        Some(percent) if up => of.saturating_mul(percent).saturating_add(99) / 100,
+        Some(percent) => of.saturating_mul(percent) / 100,
+        None => value.as_i64().unwrap_or(0),
+    }
+}
+
+/// Whether a write was refused because its namespace is being deleted: there will be no better time.
+fn is_ending(failure: &Failure) -> bool {
+    let mut causes = failure.details["causes"].as_array().into_iter().flatten();
+    causes.any(|cause| cause["reason"] == "NamespaceTerminating")
 }

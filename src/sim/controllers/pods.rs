@@ -1,7 +1,15 @@
-use super::{path, text, write_status};
-use crate::sim::{
-    store::News,
-    verbs::{State, act},
+use super::{
+    Outcome,
+    acts::{current, path},
+    claim::dying,
+    text,
+};
+use crate::{
+    sim::{
+        store::News,
+        verbs::{State, act},
+    },
+    wire::ObjectKey,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -9,50 +17,53 @@ use serde_json::{Value, json};
 /// How long the containers of a pod take to start, in milliseconds.
 const START: u64 = 1000;
 
-/// Puts a pod on the node, starts it, and ends it when its time is up.
-pub(super) fn look(state: &mut State, news: &News) {
-    let pod = &news.object;
-    if news.removed {
-        return;
+const WHO: &str = "pod";
+
+/// Which pods a write concerns.
+pub(super) fn heard(state: &mut State, news: &News) {
+    if news.key.group.is_empty() && news.key.plural == "pods" && !news.removed {
+        state.agenda.add((WHO, news.key.clone()));
     }
-    if pod["metadata"].get("deletionTimestamp").is_some() {
-        if let Some(path) =
-            path(state, &news.key).filter(|_| pod["metadata"]["deletionGracePeriodSeconds"] != 0)
-        {
+}
+
+/// Puts a pod on the node, starts it, and ends it when its time is up.
+pub(super) fn sync(state: &mut State, key: &ObjectKey) -> Outcome {
+    let Some(pod) = current(state, key) else { return Ok(()) };
+    if dying(&pod) {
+        if let Some(path) = path(state, key).filter(|_| pod["metadata"]["deletionGracePeriodSeconds"] != 0) {
             // Nothing runs in it, so it ends at once.
             let _ = act(state, "kubelet", &Method::DELETE, &path, &json!({"gracePeriodSeconds": 0}));
         }
-        return;
+        return Ok(());
     }
     let gated = pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty());
-    if gated {
-        return;
+    let task = (WHO, key.clone());
+    if gated || state.agenda.waits(&task) {
+        return Ok(());
     }
     if text(&pod["spec"], "nodeName").is_empty() {
-        bind(state, news);
-        state.timers.insert((state.clock.elapsed() + START, news.key.clone()));
-        return;
+        bind(state, key);
+        let start = state.clock.elapsed() + START;
+        state.agenda.add_at(start, task);
+    } else if pod["status"]["phase"] == "Pending" {
+        run(state, key, &pod);
     }
-    let started = pod["status"]["phase"] != "Pending";
-    let due = !state.timers.iter().any(|(_, key)| *key == news.key);
-    if !started && due {
-        run(state, news);
-    }
+    Ok(())
 }
 
 /// The name of the node that everything runs on.
 pub const NODE: &str = "node-0";
 
-fn bind(state: &mut State, news: &News) {
-    let Some(path) = path(state, &news.key) else { return };
-    let binding = json!({"metadata": {"name": news.key.name}, "target": {"kind": "Node", "name": NODE}});
+fn bind(state: &mut State, key: &ObjectKey) {
+    let Some(path) = path(state, key) else { return };
+    let binding = json!({"metadata": {"name": key.name}, "target": {"kind": "Node", "name": NODE}});
     // A pod that is gone meanwhile needs no node.
     let _ = act(state, "kube-scheduler", &Method::POST, &format!("{path}/binding"), &binding);
 }
 
-fn run(state: &mut State, news: &News) {
+fn run(state: &mut State, key: &ObjectKey, pod: &Value) {
     let now = state.clock.seconds();
-    let mut pod = (*news.object).clone();
+    let mut pod = pod.clone();
     let address = format!("10.244.0.{}", 2 + state.dice.roll() % 250);
     let containers = pod["spec"]["containers"].as_array().cloned().unwrap_or_default();
     let statuses: Vec<Value> = containers
@@ -73,7 +84,8 @@ fn run(state: &mut State, news: &News) {
     status["containerStatuses"] = json!(statuses);
     status["conditions"] = json!(conditions);
     // Whoever changed it meanwhile makes it news again.
-    let _ = write_status(state, "kubelet", &news.key, &pod);
+    let Some(path) = path(state, key) else { return };
+    let _ = act(state, "kubelet", &Method::PUT, &format!("{path}/status"), &pod);
 }
 
 /// The conditions of a pod that runs, in front of those that others wrote, as kwok's patch leaves them.

@@ -24,6 +24,8 @@ pub struct News {
     pub key: ObjectKey,
     /// The object; the last state of a removed one.
     pub object: Arc<Value>,
+    /// The object as it was before; none when it is new.
+    pub old: Option<Arc<Value>>,
     /// Whether it was removed.
     pub removed: bool,
 }
@@ -54,20 +56,22 @@ impl Store {
         self.revision += 1;
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
         let object = Arc::new(object);
+        let old = self.get(key).map(|current| current.object.clone());
         self.history.put(key, self.revision, object.clone());
-        self.news.push(News { key: key.clone(), object: object.clone(), removed: false });
+        self.news.push(News { key: key.clone(), object: object.clone(), old, removed: false });
         self.tell(&key.group, &key.plural);
         object
     }
 
     /// Removes an object. What is left is its last state with the resourceVersion of the removal.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Value>> {
-        let mut last = (*self.get(key)?.object).clone();
+        let old = self.get(key)?.object.clone();
+        let mut last = (*old).clone();
         self.revision += 1;
         last["metadata"]["resourceVersion"] = json!(self.revision.to_string());
         let last = Arc::new(last);
         self.history.delete(key, self.revision, Some(last.clone()));
-        self.news.push(News { key: key.clone(), object: last.clone(), removed: true });
+        self.news.push(News { key: key.clone(), object: last.clone(), old: Some(old), removed: true });
         self.tell(&key.group, &key.plural);
         Some(last)
     }

@@ -162,7 +162,8 @@ fn marked(state: &State, call: &Call<'_>, options: &DeleteOptions, old: &Value) 
         || (call.kind.is_core("namespaces")
             && object["spec"]["finalizers"].as_array().is_some_and(|list| !list.is_empty()));
     if !waits && grace == 0 {
-        if pod && (dying || !old["spec"]["nodeName"].is_null()) {
+        let ends = dying && old["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0;
+        if pod && !ends {
             mark(state, &mut object, 0, dying);
         }
         let gone = true;
@@ -172,10 +173,15 @@ fn marked(state: &State, call: &Call<'_>, options: &DeleteOptions, old: &Value) 
         }
         return Marked { object, gone };
     }
+    let plain =
+        call.kind.is_core("namespaces") || call.kind.is("apiextensions.k8s.io", "customresourcedefinitions");
     let shorter = old["metadata"]["deletionGracePeriodSeconds"].as_i64().is_some_and(|old| grace < old);
     let asked = options.grace.is_some();
     if !dying || (shorter && asked) {
         mark(state, &mut object, grace, dying);
+        if plain && let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove("deletionGracePeriodSeconds");
+        }
     }
     if call.kind.is_core("namespaces") {
         object["status"]["phase"] = json!("Terminating");
@@ -190,7 +196,17 @@ fn marked(state: &State, call: &Call<'_>, options: &DeleteOptions, old: &Value) 
 
 fn mark(state: &State, object: &mut Value, grace: i64, again: bool) {
     let metadata = &mut object["metadata"];
-    metadata["deletionTimestamp"] = json!(state.clock.later(grace));
+    let before = metadata["deletionTimestamp"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    let time = match before.filter(|_| again) {
+        // A shorter time counts from the same moment as the longer one.
+        Some(before) => {
+            let less = metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or(0).saturating_sub(grace);
+            let second = before.as_second().saturating_sub(less);
+            jiff::Timestamp::from_second(second).unwrap_or(before).to_string()
+        }
+        None => state.clock.later(grace),
+    };
+    metadata["deletionTimestamp"] = json!(time);
     metadata["deletionGracePeriodSeconds"] = json!(grace);
     if let Some(generation) = metadata["generation"].as_i64().filter(|generation| *generation > 0 && !again) {
         metadata["generation"] = json!(generation + 1);

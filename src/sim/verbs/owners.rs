@@ -13,10 +13,18 @@ pub fn updated(state: &State, call: &Call<'_>, old: &Value, object: Value) -> Va
 }
 
 fn tracked(state: &State, call: &Call<'_>, old: Option<&Value>, object: Value) -> Value {
-    with(state, call, |write| match write {
+    let mut object = with(state, call, |write| match write {
         Some(write) => track_update(old, object.clone(), write),
         None => object.clone(),
-    })
+    });
+    // Who wrote a scale is noted without the time.
+    if call.subresource() == Some("scale") {
+        let entries = object["metadata"].get_mut("managedFields").and_then(Value::as_array_mut);
+        for entry in entries.into_iter().flatten().filter(|entry| entry["subresource"] == "scale") {
+            entry.as_object_mut().map(|entry| entry.remove("time"));
+        }
+    }
+    object
 }
 
 /// A write that changes nothing but times changes nothing at all.

@@ -1,6 +1,10 @@
 use crate::{
     entropy::Dice,
-    sim::{discovery::Registry, store::Store},
+    sim::{
+        agenda::{Agenda, Correlator},
+        discovery::Registry,
+        store::Store,
+    },
     wire::{ObjectKey, Resource},
 };
 use jiff::Timestamp;
@@ -28,9 +32,11 @@ pub struct State {
     pub controllers: Vec<String>,
     /// Who depends on whom: the keys of dependents by the uid of their owner.
     pub dependents: BTreeMap<String, BTreeSet<ObjectKey>>,
-    /// What is to be looked at again, and when, in milliseconds since the start.
-    pub timers: BTreeSet<(u64, ObjectKey)>,
-    /// The timer that a task waits for.
+    /// What controllers are to look at.
+    pub agenda: Agenda,
+    /// What controllers have said in events.
+    pub said: Correlator,
+    /// When the controllers work again, in milliseconds since the start.
     pub waking: Option<u64>,
 }
 
@@ -85,7 +91,8 @@ impl State {
             disabled: Vec::new(),
             controllers: Vec::new(),
             dependents: BTreeMap::new(),
-            timers: BTreeSet::new(),
+            agenda: Agenda::default(),
+            said: Correlator::default(),
             waking: None,
         }
     }

@@ -18,7 +18,9 @@ pub fn for_create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Res
     {
         members.remove("status");
         if kind.custom.is_none() && members.contains_key("spec") {
-            members.insert("status".into(), json!({}));
+            // Some types have members of a status that are always there.
+            let empty = kind.schema().and_then(|schema| schema.zero().get("status").cloned());
+            members.insert("status".into(), empty.unwrap_or_else(|| json!({})));
         }
     }
     match (kind.storage.group.as_str(), kind.storage.plural.as_str()) {
