@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// What one controller is to look at: its name, and the object.
 pub type Task = (&'static str, ObjectKey);
 
+/// Controllers that look at what others make of their objects, and so come after them.
+const LAST: [&str; 1] = ["deployment-controller"];
+
 /// How long a failed task waits first, and at most, in milliseconds.
 const FIRST: u64 = 5;
 const LONGEST: u64 = 1_000_000;
@@ -12,6 +15,7 @@ const LONGEST: u64 = 1_000_000;
 #[derive(Debug, Default)]
 pub struct Agenda {
     waiting: VecDeque<Task>,
+    after: VecDeque<Task>,
     known: BTreeSet<Task>,
     later: BTreeSet<(u64, Task)>,
     due: BTreeMap<Task, u64>,
@@ -28,7 +32,8 @@ impl Agenda {
             return;
         }
         if self.known.insert(task.clone()) {
-            self.waiting.push_back(task);
+            let last = LAST.contains(&task.0);
+            if last { &mut self.after } else { &mut self.waiting }.push_back(task);
         }
     }
 
@@ -52,7 +57,8 @@ impl Agenda {
     /// Lets all that waits wait until then.
     pub fn pause_until(&mut self, at: u64) {
         self.known.clear();
-        for task in std::mem::take(&mut self.waiting) {
+        let (first, after) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.after));
+        for task in first.into_iter().chain(after) {
             self.add_at(at, task);
         }
     }
@@ -64,7 +70,7 @@ impl Agenda {
             self.due.remove(&task);
             self.add(task);
         }
-        let task = self.waiting.pop_front()?;
+        let task = self.waiting.pop_front().or_else(|| self.after.pop_front())?;
         self.known.remove(&task);
         self.busy = Some((task.clone(), false));
         Some(task)
