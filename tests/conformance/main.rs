@@ -76,21 +76,18 @@ fn expected(part: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `SHOW=NAME,NAME cargo test --test conformance -- --nocapture` prints all that is different in listed ones.
-fn show(outcomes: &BTreeMap<String, Vec<String>>) {
+/// All that is different in the ones of `SHOW=NAME,NAME cargo test --test conformance`, listed or not.
+fn shown(outcomes: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let wanted = std::env::var("SHOW").unwrap_or_default();
-    for name in wanted.split(',').filter(|name| !name.is_empty()) {
-        for difference in outcomes.get(name).into_iter().flatten() {
-            println!("{name}: {}", difference.chars().take(1500).collect::<String>());
-        }
-    }
+    let own = wanted.split(',').filter_map(|name| Some((name, outcomes.get(name)?)));
+    let lines = own.flat_map(|(name, lines)| lines.iter().map(move |line| format!("{name}: {line}")));
+    lines.map(|line| line.chars().take(1500).collect()).collect()
 }
 
 /// Says where the list and the truth differ, in both directions.
 fn compare(part: &str, mut outcomes: BTreeMap<String, Vec<String>>) {
     let expected = expected(part);
-    show(&outcomes);
-    let mut wrong = Vec::new();
+    let mut wrong = shown(&outcomes);
     for name in expected.keys() {
         match outcomes.remove(name) {
             None => wrong.push(format!("{name}: listed in expected.json, but there is no such one")),
