@@ -49,12 +49,23 @@ record:
 trust:
     cargo test --test trust -- --include-ignored
 
+# the same bytes: a thousand runs, fifty processes, and dev against release
+determinism:
+    KUBETAPE_TEST_DIGESTS=$PWD/target/digests.dev cargo test --test sim_determinism -- --include-ignored
+    KUBETAPE_TEST_DIGESTS=$PWD/target/digests.release cargo test --release --test sim_determinism -- --include-ignored
+    diff target/digests.dev target/digests.release
+
 # what a replay costs in release and in dev, beside envtest; reading and sealing; memory for a tape of 100 MB
 bench:
     KUBEBUILDER_ASSETS=$(kwok/assets.sh --dir) cargo bench --bench replay
     cargo bench --bench replay --profile dev
     cargo bench --bench tape
     cargo run --release --example tape_memory
+
+# what the simulated cluster costs, beside a real etcd and kube-apiserver
+bench-sim:
+    KUBEBUILDER_ASSETS=$(kwok/assets.sh --dir) cargo bench --bench sim
+    cargo bench --bench sim --profile dev
 
 # what a capture costs beside curl, a plain loop and kubectl; `just bench-gather --large` with 100 000 objects too
 bench-gather *args:

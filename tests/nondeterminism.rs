@@ -47,8 +47,21 @@ fn depends_on_nothing() {
 }
 
 #[test]
+#[ignore = "red by intention: the_check_finds_it runs it"]
+fn depends_on_its_process_on_the_simulated_cluster() {
+    let name = "nondeterminism::depends_on_its_process_on_the_simulated_cluster";
+    let options = Options::new(name, env!("CARGO_MANIFEST_DIR")).crd::<echo::Echo>().bare().on_sim();
+    kubetape::run(options, |world: World| echoes::life_bare(world, by_process));
+}
+
+#[test]
 fn the_check_finds_it() {
-    let output = checked("depends_on_its_process");
+    finds("depends_on_its_process");
+    finds("depends_on_its_process_on_the_simulated_cluster");
+}
+
+fn finds(test: &str) {
+    let output = checked(test);
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{text}");
     for part in
