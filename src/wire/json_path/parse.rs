@@ -70,7 +70,10 @@ fn close(text: &str) -> Option<usize> {
 fn action(text: &str) -> Result<Action, JsonPathError> {
     match text.trim() {
         "end" => Ok(Action::End),
-        trimmed => match trimmed.strip_prefix("range").filter(|rest| rest.starts_with([' ', '.', '['])) {
+        trimmed => match trimmed
+            .strip_prefix("range")
+            .filter(|rest| rest.is_empty() || rest.starts_with([' ', '.', '[']))
+        {
             Some(path) => Ok(Action::Range(steps(path)?)),
             None => Ok(Action::Steps(steps(trimmed)?)),
         },
@@ -107,19 +110,22 @@ fn steps(text: &str) -> Result<Vec<Step>, JsonPathError> {
             steps.push(Step::Literal(number(&rest[..end])?));
             rest = &rest[end..];
         } else if letter.is_alphanumeric() || letter == '_' {
-            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let end = rest.find(ends_name).unwrap_or(rest.len());
             match &rest[..end] {
-                truth @ ("true" | "false") => {
-                    steps.push(Step::Literal(Value::Bool(truth == "true")));
-                    rest = &rest[end..];
-                }
-                _ => rest = field(rest, &mut steps),
+                truth @ ("true" | "false") => steps.push(Step::Literal(Value::Bool(truth == "true"))),
+                name => return fail(format!("unrecognized identifier {name}; a field has a dot before it")),
             }
+            rest = &rest[end..];
         } else {
             return fail(format!("{letter:?} stands where a path has none, in {text:?}"));
         }
     }
     Ok(steps)
+}
+
+/// Whether a name is over before this letter.
+fn ends_name(letter: char) -> bool {
+    matches!(letter, ' ' | '.' | ',' | '[' | ']' | '$' | '@' | '{' | '}')
 }
 
 /// Takes a name; gives what comes after it.
@@ -133,7 +139,7 @@ fn field<'a>(text: &'a str, steps: &mut Vec<Step>) -> &'a str {
                 escaped = false;
             }
             '\\' => escaped = true,
-            ' ' | '.' | ',' | '[' | ']' | '$' | '@' | '{' | '}' => {
+            letter if ends_name(letter) => {
                 end = at;
                 break;
             }
