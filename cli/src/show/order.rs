@@ -1,5 +1,5 @@
 use crate::exit::Usage;
-use kubetape::wire::{JsonPath, go_print};
+use kubetape::wire::{JsonPath, Quantity, go_print};
 use serde_json::Value;
 use std::cmp::Ordering;
 
@@ -68,39 +68,11 @@ fn compare(a: &Value, b: &Value) -> Option<Ordering> {
             (Some(a), Some(b)) => Some(a.cmp(&b)),
             _ => a.as_f64().partial_cmp(&b.as_f64()),
         },
-        (Value::String(a), Value::String(b)) => match (quantity(a), quantity(b)) {
-            (Some(a), Some(b)) => a.partial_cmp(&b),
+        (Value::String(a), Value::String(b)) => match (Quantity::parse(a), Quantity::parse(b)) {
+            (Some(a), Some(b)) => Some(a.cmp(&b)),
             _ => Some(a.cmp(b)),
         },
         _ => None,
-    }
-}
-
-/// `500m`, `1.5Gi` or `12e6` as a number.
-fn quantity(text: &str) -> Option<f64> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c)).unwrap_or(text.len());
-    let (number, suffix) = text.split_at(end);
-    let number: f64 = number.parse().ok()?;
-    let exponent = |power: i32| Some(number * 10f64.powi(power));
-    let binary = |power: i32| Some(number * 1024f64.powi(power));
-    match suffix {
-        "" => Some(number),
-        "n" => exponent(-9),
-        "u" => exponent(-6),
-        "m" => exponent(-3),
-        "k" => exponent(3),
-        "M" => exponent(6),
-        "G" => exponent(9),
-        "T" => exponent(12),
-        "P" => exponent(15),
-        "E" => exponent(18),
-        "Ki" => binary(1),
-        "Mi" => binary(2),
-        "Gi" => binary(3),
-        "Ti" => binary(4),
-        "Pi" => binary(5),
-        "Ei" => binary(6),
-        other => exponent(other.strip_prefix(['e', 'E'])?.parse().ok()?),
     }
 }
 
@@ -121,6 +93,7 @@ mod tests {
     fn values_are_ordered_as_kubectl_orders_them() {
         for values in [
             json!(["500m", "1", "1500m", "1Ki", "2e3"]),
+            json!(["1n", "9007199254740992", "9007199254740993", "99999999999999999999"]),
             json!(["a010", "a10", "a2", "aa"]),
             json!([1, 2.5, 10]),
             json!(["2026-01-02T00:00:00Z", "2026-01-10T00:00:00Z"]),

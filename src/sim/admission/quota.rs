@@ -1,11 +1,10 @@
 use super::namespaces::name_of;
 use crate::{
     sim::{
-        builtin::Quantity,
         refusal::forbidden,
         verbs::{Call, State},
     },
-    wire::{Failure, ObjectKey, Resource},
+    wire::{Failure, ObjectKey, Quantity, Resource},
 };
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};

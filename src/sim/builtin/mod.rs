@@ -11,5 +11,5 @@ mod warnings;
 
 pub use checks::errors;
 pub use defaults::fill;
-pub use quantity::{Quantity, canonical_quantities, qos};
+pub use quantity::{canonical_quantities, qos};
 pub use warnings::warnings;

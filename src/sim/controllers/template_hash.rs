@@ -1,6 +1,6 @@
 //! The hash of a pod template: FNV over the Go value that the template is in a controller, written with its types.
 
-use crate::sim::builtin::Quantity;
+use crate::wire::Quantity;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,5 +1,5 @@
 use super::{items, not_negative, text};
-use crate::sim::{builtin::Quantity, refusal::FieldError};
+use crate::{sim::refusal::FieldError, wire::Quantity};
 use serde_json::{Value, json};
 
 const KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \

@@ -1,5 +1,8 @@
 use super::{items, port_error, text};
-use crate::sim::{builtin::Quantity, refusal::FieldError, verbs::label_errors};
+use crate::{
+    sim::{refusal::FieldError, verbs::label_errors},
+    wire::Quantity,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
