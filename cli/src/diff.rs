@@ -26,12 +26,13 @@ use std::{
 ///   kubetape diff old.ktape new.ktape
 ///   kubetape diff before.tar.zst after.tar.zst -n shop
 ///   kubetape diff before after deploy,svc -l app=web -o json
+///   kubectl get deploy,svc -n shop -o yaml | kubetape diff shop.tar.zst - deploy,svc -n shop
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// The old tape or capture.
+    /// The old tape or capture; `-` reads a tape or manifests from standard input
     old: PathBuf,
-    /// The new tape or capture.
+    /// The new tape or capture; `-` likewise
     new: PathBuf,
     /// Of captures: only deploy,po or pod web or deploy/web.
     #[arg(value_name = "TYPE[/NAME]")]
@@ -63,16 +64,21 @@ enum Output {
 /// # Errors
 /// When one of the tapes cannot be read.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match [&args.old, &args.new].map(|path| crate::show::is_tape(path)) {
+    let input = input(&args)?;
+    let is_tape = |path: &PathBuf| match &input {
+        Some(bytes) if is_input(path) => !crate::show::are_manifests(bytes),
+        _ => crate::show::is_tape(path),
+    };
+    match [&args.old, &args.new].map(is_tape) {
         [true, true] if args.types.is_empty() && args.selection.is_all() => {}
         [true, true] => {
             let text = "types and filters choose objects of captures, not of tapes; compare the tapes whole";
             return Err(Usage(text.to_owned()).into());
         }
-        [false, false] => return captures(&args),
+        [false, false] => return captures(&args, input.as_deref()),
         _ => {
             // A path that is not there counts as a tape, and is the better reason.
-            for path in [&args.old, &args.new] {
+            for path in [&args.old, &args.new].into_iter().filter(|path| !is_input(path)) {
                 let missing = |source| gather::Error::Read { path: path.clone(), source };
                 std::fs::metadata(path).map_err(missing)?;
             }
@@ -80,7 +86,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(exit::USAGE));
         }
     }
-    let difference = tape::diff(&Tape::load(&args.old)?, &Tape::load(&args.new)?);
+    let load = |path: &Path| match &input {
+        Some(bytes) if is_input(path) => Tape::read(bytes.as_slice()),
+        _ => Tape::load(path),
+    };
+    let difference = tape::diff(&load(&args.old)?, &load(&args.new)?);
     if !args.quiet {
         out::data(&match args.output {
             Output::Text => difference.to_string(),
@@ -88,6 +98,22 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         })?;
     }
     Ok(if difference.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::NO) })
+}
+
+fn is_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// What comes on standard input, where it is one of the two.
+fn input(args: &Args) -> anyhow::Result<Option<Vec<u8>>> {
+    match [&args.old, &args.new].map(|path| is_input(path)) {
+        [false, false] => Ok(None),
+        [true, true] => {
+            let text = "standard input can be one of the two; write the other one to a file and name it";
+            Err(Usage(text.to_owned()).into())
+        }
+        _ => crate::show::input().map(Some),
+    }
 }
 
 fn field(change: &kubetape::wire::Change) -> serde_json::Value {
@@ -146,8 +172,12 @@ fn gaps(path: &Path, capture: &Capture) {
 }
 
 /// Compares two captures by object and field.
-fn captures(args: &Args) -> anyhow::Result<ExitCode> {
-    let (mut old, mut new) = (Capture::open(&args.old)?, Capture::open(&args.new)?);
+fn captures(args: &Args, input: Option<&[u8]>) -> anyhow::Result<ExitCode> {
+    let open = |path: &Path| match input {
+        Some(bytes) if is_input(path) => Capture::read("standard input", bytes),
+        _ => Capture::open(path),
+    };
+    let (mut old, mut new) = (open(&args.old)?, open(&args.new)?);
     gaps(&args.old, &old);
     gaps(&args.new, &new);
     choose(args, &mut old, &mut new)?;

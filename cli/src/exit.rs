@@ -14,6 +14,10 @@ pub(crate) const UNREADABLE: u8 = 3;
 pub(crate) const REFUSED: u8 = 5;
 /// What would be overwritten is left alone.
 pub(crate) const UNSAFE: u8 = 6;
+/// A command behind `--` that is no program.
+pub(crate) const NOT_EXECUTABLE: u8 = 126;
+/// A command behind `--` that is not there.
+pub(crate) const NOT_FOUND: u8 = 127;
 /// Ended before anything could be sealed.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -29,6 +33,18 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// What was asked for would harm something: the words say what, and what to do.
+#[derive(Debug)]
+pub(crate) struct Unsafe(pub(crate) String);
+
+impl std::fmt::Display for Unsafe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unsafe {}
+
 /// The exit code for an error that ended a command.
 pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     if let Some(error) = error.downcast_ref() {
@@ -36,6 +52,9 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     }
     if error.downcast_ref::<Usage>().is_some() {
         return ExitCode::from(USAGE);
+    }
+    if error.downcast_ref::<Unsafe>().is_some() {
+        return ExitCode::from(UNSAFE);
     }
     if error.downcast_ref::<crate::connect::Unreachable>().is_some() {
         return ExitCode::from(REFUSED);

@@ -1,5 +1,6 @@
 //! The `kubetape` command.
 
+mod child;
 mod cluster;
 mod connect;
 mod diff;
@@ -10,7 +11,9 @@ mod gather;
 mod lint;
 mod out;
 mod select;
+mod serve;
 mod show;
+mod signals;
 mod sim;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +35,7 @@ enum Command {
     Fmt(fmt::Args),
     Cluster(cluster::Args),
     Sim(sim::Args),
+    Serve(serve::Args),
     Gather(Box<gather::Args>),
 }
 
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Command::Fmt(args) => fmt::run(args),
         Command::Cluster(args) => cluster::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Gather(args) => gather::run(*args),
     };
     result.unwrap_or_else(|error| {

@@ -39,5 +39,5 @@ pub use options::{Logs, Options};
 pub use pattern::{Filter, Pattern};
 pub use progress::{Counts, Progress};
 pub use rbac::rbac;
-pub use read::{Capture, Id, LogFile, Origin, Table};
+pub use read::{Capture, Id, LogFile, Origin, Table, documents};
 pub use run::gather;

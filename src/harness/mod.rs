@@ -17,6 +17,7 @@ mod client;
 mod crash;
 mod error;
 mod failure;
+mod fill;
 mod live;
 mod load;
 mod mode;
@@ -37,6 +38,7 @@ mod world;
 pub(crate) use crash::{Crash, Disturbed, Written};
 pub use error::Error;
 pub use failure::Failure;
+pub use fill::{FillError, fill};
 pub use mode::{Check, Mode, Record};
 #[cfg(feature = "insta")]
 pub(crate) use on_sim::disturbed;

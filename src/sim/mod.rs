@@ -24,3 +24,6 @@ pub use admission::PLUGINS;
 pub use controllers::CONTROLLERS;
 pub use service::{Options, Sim};
 pub use verbs::Printed;
+
+/// The version of Kubernetes that is simulated, as `/version` tells it.
+pub const VERSION: &str = "v1.36.2";

@@ -6,7 +6,7 @@ mod secrets;
 
 pub(crate) use args::Args;
 
-use crate::{connect, exit, out};
+use crate::{connect, exit, out, signals::Ends};
 use anyhow::Context;
 use kubetape::gather::{self, Manifest, Options, Progress};
 use std::{path::Path, process::ExitCode, time::Duration};
@@ -43,12 +43,12 @@ async fn capture(
     args: &Args,
 ) -> anyhow::Result<ExitCode> {
     let destination = args.destination();
-    let progress = Progress::new();
+    let (progress, ends) = (Progress::new(), Ends::listen()?);
     let shown = progress::show(&progress, args.progress);
     let gathering = gather::gather(client, server, options, &destination, args.force, &progress);
     let done = tokio::select! {
         done = gathering => Some(done),
-        () = twice(&progress) => None,
+        () = twice(&progress, ends) => None,
     };
     shown.end().await;
     let Some(done) = done else { return Ok(ExitCode::from(exit::INTERRUPTED)) };
@@ -58,15 +58,11 @@ async fn capture(
     Ok(if strict { ExitCode::from(exit::REFUSED) } else { ExitCode::SUCCESS })
 }
 
-/// The first Ctrl-C ends the capture in good order; this returns at the second one.
-async fn twice(progress: &Progress) {
-    while tokio::signal::ctrl_c().await.is_ok() {
-        if progress.is_stopped() {
-            return;
-        }
-        progress.stop();
-    }
-    std::future::pending().await
+/// The first signal ends the capture in good order; this returns at the second one.
+async fn twice(progress: &Progress, mut ends: Ends) {
+    ends.next().await;
+    progress.stop();
+    ends.next().await;
 }
 
 /// How many of the missing things are named on the screen.
@@ -106,7 +102,7 @@ fn summary(manifest: &Manifest, destination: &Path, progress: &Progress, args: &
 }
 
 /// Durations as Go and kubectl write them: 30s, 2m, 1h30m.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let bad = || format!("{text:?} is no duration; write 30s, 2m or 1h30m");
     let (mut rest, mut total) = (text, 0f64);
     while !rest.is_empty() {

@@ -32,15 +32,24 @@ pub(super) struct Filters {
     /// With logs/POD: the container, where the Pod has several
     #[arg(short, long)]
     pub(super) container: Option<String>,
+    /// With logs/POD: the logs of all its containers, those that start it first
+    #[arg(long, conflicts_with = "container")]
+    pub(super) all_containers: bool,
     /// With logs/POD: the log before the container's last restart
     #[arg(short, long)]
     pub(super) previous: bool,
+    /// With logs/POD: so many lines from the end, of each log; -1 for all
+    #[arg(long, default_value_t = -1, allow_negative_numbers = true, value_name = "LINES")]
+    pub(super) tail: i64,
+    /// With logs/POD: begin each line with the Pod and the container
+    #[arg(long)]
+    pub(super) prefix: bool,
 }
 
 /// The objects of one kind that are to be shown.
-pub(super) struct Found<'a> {
-    pub(super) kind: &'a Kind,
-    pub(super) objects: Vec<(&'a Id, &'a Value)>,
+pub(crate) struct Found<'a> {
+    pub(crate) kind: &'a Kind,
+    pub(crate) objects: Vec<(&'a Id, &'a Value)>,
 }
 
 pub(super) fn run(capture: Capture, args: &Args) -> anyhow::Result<ExitCode> {

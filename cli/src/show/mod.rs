@@ -5,6 +5,7 @@ mod capture;
 mod custom;
 mod find;
 mod json;
+mod lines;
 mod logs;
 mod order;
 mod output;
@@ -12,6 +13,11 @@ mod overview;
 mod printer;
 mod sheet;
 mod tape;
+
+pub(crate) use capture::Found;
+pub(crate) use lines::Lines;
+pub(crate) use logs::one as log_of;
+pub(crate) use sheet::sheet;
 
 use anyhow::Context;
 use kubetape::gather::{Capture, Format};
@@ -33,6 +39,7 @@ use std::{
 ///   kubetape show shop.tar.zst po -o custom-columns=POD:.metadata.name,IP:.status.podIP
 ///   kubectl get deploy,po -A -o yaml | kubetape show - po -o wide
 ///   kubetape show shop.tar.zst logs/web-0 -n shop -c main --previous
+///   kubetape show shop.tar.zst logs/web-0 -n shop --all-containers --tail 20
 #[derive(clap::Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -57,11 +64,7 @@ pub(crate) struct Args {
 /// When the source cannot be read, or a type or selector cannot be understood.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.source.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .context("failed to read standard input; see what writes it")?;
+        let bytes = input()?;
         return match are_manifests(&bytes) {
             true => capture::run(Capture::read("standard input", &bytes)?, &args),
             false => tape::run(&args, Some(&bytes)),
@@ -71,6 +74,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         return tape::run(&args, None);
     }
     capture::run(Capture::open(&args.source)?, &args)
+}
+
+/// All of standard input.
+pub(crate) fn input() -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().read_to_end(&mut bytes);
+    read.context("failed to read standard input; see what writes it")?;
+    Ok(bytes)
 }
 
 /// Whether a path is a tape rather than a capture; what is not there is neither, and called a tape unless it has the
@@ -93,7 +104,7 @@ pub(crate) fn is_tape(path: &Path) -> bool {
 const HEAD: u64 = 16 << 10;
 
 /// Whether a text begins as manifests do, or as a dump of them.
-fn are_manifests(bytes: &[u8]) -> bool {
+pub(crate) fn are_manifests(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(HEAD as usize)];
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start();

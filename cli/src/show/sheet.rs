@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// The objects of one kind as a server prints them: the captured cells, with ages as they were then; for objects
 /// without them, what a server of today prints.
-pub(super) fn sheet(capture: &Capture, found: &Found<'_>) -> Printed {
+pub(crate) fn sheet(capture: &Capture, found: &Found<'_>) -> Printed {
     let objects: Vec<&Value> = found.objects.iter().map(|(_, object)| *object).collect();
     let computed = computed(capture, found.kind, &objects);
     let Some(table) = capture.table(found.kind) else { return computed };

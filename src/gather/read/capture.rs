@@ -5,7 +5,11 @@ use super::{
     source::{self, Entry},
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// What tells an object from all others of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,13 +104,25 @@ impl Capture {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let mut reader = Reader::default();
-        // A file that somebody names is read whatever it is called.
-        let alone = path.is_file() && Format::of(path) == Format::Directory;
-        let notes = source::walk(path, &mut |mut entry| match alone {
-            true => reader.with(&mut entry, Reader::document),
-            false => reader.entry(entry),
-        })?;
+        let notes = reader.walk(path)?;
         reader.finish(path, notes)
+    }
+
+    /// Reads several of them as one, so that a definition in one tells the kind of objects in another; and what
+    /// `input` holds.
+    ///
+    /// # Errors
+    /// When there is nothing that can be read at one of the paths, or nothing in all of them.
+    pub fn open_all(paths: &[PathBuf], input: Option<&[u8]>) -> Result<Self, Error> {
+        let (mut reader, mut notes) = (Reader::default(), Vec::new());
+        for path in paths {
+            notes.extend(reader.walk(path)?);
+        }
+        if let Some(input) = input {
+            reader.document("standard input", input);
+        }
+        let first = paths.first().map_or(Path::new("standard input"), PathBuf::as_path);
+        reader.finish(first, notes)
     }
 
     /// Reads a stream of manifests, or what `kubectl cluster-info dump` prints; `name` is what errors call it.
@@ -149,6 +165,15 @@ struct Signs {
 }
 
 impl Reader {
+    fn walk(&mut self, path: &Path) -> Result<Vec<String>, Error> {
+        // A file that somebody names is read whatever it is called.
+        let alone = path.is_file() && Format::of(path) == Format::Directory;
+        source::walk(path, &mut |mut entry| match alone {
+            true => self.with(&mut entry, Reader::document),
+            false => self.entry(entry),
+        })
+    }
+
     fn entry(&mut self, mut entry: Entry<'_>) {
         let path = entry.path.to_owned();
         self.sign(&path);

@@ -10,3 +10,4 @@ mod source;
 
 pub use capture::{Capture, Id, Origin, Table};
 pub use log::LogFile;
+pub use source::documents;

@@ -1,5 +1,6 @@
 use super::super::{Error, Format};
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read, Write},
     path::Path,
@@ -62,6 +63,23 @@ pub(super) fn walk(path: &Path, each: &mut dyn FnMut(Entry<'_>)) -> Result<Vec<S
         _ => return Err(Error::NoArchives { path: path.to_owned() }),
     }
     Ok(notes)
+}
+
+/// The files that an API server said of itself, by their paths: what the capture at `path` has of `version.json`,
+/// `run.json` and of all below `discovery/` and `openapi/`.
+///
+/// # Errors
+/// When there is nothing at `path` that can be read.
+pub fn documents(path: impl AsRef<Path>) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let mut found = BTreeMap::new();
+    walk(path.as_ref(), &mut |mut entry| {
+        let wanted = matches!(entry.path, "version.json" | "run.json")
+            || ["discovery/", "openapi/"].iter().any(|folder| entry.path.starts_with(folder));
+        if wanted && let Ok(bytes) = entry.bytes() {
+            found.insert(entry.path.to_owned(), bytes);
+        }
+    })?;
+    Ok(found)
 }
 
 /// Copies one file of a capture, whose path [`walk`] gave.

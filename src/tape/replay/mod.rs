@@ -15,6 +15,7 @@ mod roots;
 mod schedule;
 mod stale;
 mod stand_ins;
+mod state;
 mod texts;
 mod versions;
 mod watches;

@@ -113,7 +113,7 @@ pub(super) fn is_event(key: &ObjectKey) -> bool {
     key.plural == "events" && matches!(key.group.as_str(), "" | "events.k8s.io")
 }
 
-fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
+pub(super) fn exchanges(tape: &Tape) -> BTreeMap<String, Exchange> {
     let mut all = BTreeMap::new();
     for TapeEvent { n, at, event } in &tape.events {
         match event {
