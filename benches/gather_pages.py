@@ -32,7 +32,8 @@ def cluster():
 def fetch(server, args, pairs, accept):
     """One curl for many pages, so that connections are used again, a few at once as gather does."""
     config = "".join(f'url = "{server}{url}"\noutput = "{path}"\n' for url, path in pairs)
-    command = ["curl", "-sSf", "--parallel", "--parallel-max", "8", "-H", "Accept: " + accept, *args, "-K", "-"]
+    # To an agent called curl a server sends indented pages, which are not those of others.
+    command = ["curl", "-sSf", "-A", "kubetape-bench", "--parallel", "--parallel-max", "8", "-H", "Accept: " + accept, *args, "-K", "-"]
     subprocess.run(command, input=config.encode(), check=True)
 
 
@@ -56,7 +57,7 @@ def kinds(server, args, folder):
 def token(path):
     """The token of the next page, which stands in the page's first bytes."""
     with open(path, "rb") as file:
-        found = re.search(rb'"continue":"([^"]*)"', file.read(4096))
+        found = re.search(rb'"continue": *"([^"]*)"', file.read(4096))
     return found.group(1).decode() if found else ""
 
 

@@ -62,6 +62,8 @@ pub async fn gather(
 struct Plan {
     found: Discovered,
     kinds: Vec<Wanted>,
+    /// Those that are asked one by one.
+    namespaces: Option<Vec<String>>,
     family: Option<Family>,
     missing: Vec<Missing>,
 }
@@ -72,13 +74,13 @@ async fn plan(api: &Api, options: &Options, mut found: Discovered) -> Result<Pla
         let mut kinds = wanted(options, &found.kinds)?;
         let namespaces = namespaces(api, options, &found, &mut missing).await;
         kinds.iter_mut().for_each(|kind| kind.ask(options, namespaces.as_deref()));
-        return Ok(Plan { found, kinds, family: None, missing });
+        return Ok(Plan { found, kinds, namespaces, family: None, missing });
     };
     // The family may live anywhere.
     let kinds = wanted(&Options { namespaces: Vec::new(), ..options.clone() }, &found.kinds)?;
     let mut family = family(api, options, &kinds, root).await?;
     missing.append(&mut family.missing);
-    Ok(Plan { found, kinds, family: Some(family), missing })
+    Ok(Plan { found, kinds, namespaces: None, family: Some(family), missing })
 }
 
 async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, Error> {
@@ -95,7 +97,10 @@ async fn collect(collector: &mut Collector<'_>, plan: Plan) -> Result<Manifest, 
     collector.document(".gitignore", b"run.json\n")?;
     let kinds = match plan.family {
         Some(family) => collector.family(&plan.kinds, family.members)?,
-        None => collector.kinds(plan.kinds).await?,
+        None => {
+            collector.lookout.begin(&plan.kinds, plan.namespaces.as_deref());
+            collector.kinds(plan.kinds).await?
+        }
     };
     let logs = match options.logs {
         Logs::None => LogReport::default(),

@@ -1,6 +1,7 @@
 use crate::{
     gather::{Capture, Id, Kind},
     scrub,
+    wire::causes,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
@@ -39,13 +40,12 @@ static RULES: LazyLock<Rules> =
 
 /// An object of a capture that a cluster does not take.
 #[derive(Debug, thiserror::Error)]
-#[error("the cluster does not take {what}; mend it in the capture, or take it out")]
+#[error("the cluster does not take {what}: {why}; mend it, or take it out")]
 pub struct FillError {
     /// The object.
     what: String,
-    /// The server's answer.
-    #[source]
-    source: Box<dyn std::error::Error + Send + Sync>,
+    /// The server's words.
+    why: String,
 }
 
 /// Puts the objects of a capture into a cluster, and gives how many; all that are namespaced into one namespace, or
@@ -57,7 +57,7 @@ pub async fn fill(client: &Client, capture: &Capture, into: Option<&str>) -> Res
     let mut filling = Filling { client, into, uids: BTreeMap::new(), spaces: BTreeSet::new(), count: 0 };
     for (id, object) in in_order(capture) {
         let kind = capture.kinds.iter().find(|kind| kind.group == id.group && kind.kind == id.kind);
-        let unknown = || FillError { what: id.to_string(), source: "its kind is not known".into() };
+        let unknown = || FillError { what: id.to_string(), why: "its kind is not known".to_owned() };
         filling.object(kind.ok_or_else(unknown)?, id, object).await?;
     }
     Ok(filling.count)
@@ -124,7 +124,7 @@ impl Filling<'_> {
         } else if id.kind == "CustomResourceDefinition" {
             let definitions: Api<CustomResourceDefinition> = Api::all(self.client.clone());
             let established = await_condition(definitions, &id.name, is_crd_established());
-            established.await.map_err(|error| failed(id, error))?;
+            established.await.map_err(|error| failed(id, causes(&error)))?;
         } else if status.as_object().is_some_and(|status| !status.is_empty()) {
             self.status(kind, id, &status).await?;
         }
@@ -205,13 +205,13 @@ impl Filling<'_> {
 
     async fn create(&self, kind: &Kind, id: &Id, object: &Value) -> Result<DynamicObject, FillError> {
         let object: DynamicObject =
-            serde_json::from_value(object.clone()).map_err(|error| failed(id, error))?;
+            serde_json::from_value(object.clone()).map_err(|error| failed(id, causes(&error)))?;
         let api = self.api(kind, id);
         match api.create(&PostParams::default(), &object).await {
             Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => api.get(&id.name).await,
             other => other,
         }
-        .map_err(|error| failed(id, error))
+        .map_err(|error| failed(id, said(error)))
     }
 
     async fn status(&self, kind: &Kind, id: &Id, status: &Value) -> Result<(), FillError> {
@@ -222,13 +222,21 @@ impl Filling<'_> {
         match done {
             // Kinds without the subresource have got their status with the object.
             Err(kube::Error::Api(status)) if status.code == 404 || status.code == 405 => Ok(()),
-            other => other.map(drop).map_err(|error| failed(id, error)),
+            other => other.map(drop).map_err(|error| failed(id, said(error))),
         }
     }
 }
 
-fn failed(id: &Id, error: impl std::error::Error + Send + Sync + 'static) -> FillError {
-    FillError { what: id.to_string(), source: Box::new(error) }
+fn failed(id: &Id, why: String) -> FillError {
+    FillError { what: id.to_string(), why }
+}
+
+/// A server's message, or what went wrong on the way to it.
+fn said(error: kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message,
+        other => causes(&other),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::{rules::defaults, vault::decoded};
-use std::ops::Range;
+use regex::Regex;
+use std::{ops::Range, sync::LazyLock};
 
 /// What kind of credential a text looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,14 @@ impl Finding {
     }
 }
 
+/// Without any of these a text has no credential that is known here.
+static MARKS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("-----BEGIN |eyJ|users|Secret|(?i:bearer) ").expect("the pattern is tested with the others")
+});
+
+/// What stands before a token in a header, in any case.
+const WORD: &[u8] = b"bearer";
+
 /// The first thing in `text` that looks like a credential, with how many rounds of base64 it lies under.
 pub fn suspicious(text: &str) -> Option<(Finding, usize)> {
     let mut text = std::borrow::Cow::Borrowed(text);
@@ -44,7 +53,8 @@ pub fn suspicious(text: &str) -> Option<(Finding, usize)> {
 
 /// Where credentials stand in `text`, in order and without overlap.
 pub(super) fn spans(text: &str) -> Vec<(Range<usize>, Finding)> {
-    if text.len() < 20 {
+    // Nearly all texts are ordinary, and are looked through once.
+    if text.len() < 20 || !MARKS.is_match(text) {
         return Vec::new();
     }
     let mut found = private_keys(text);
@@ -100,10 +110,13 @@ fn jwts(text: &str) -> Vec<(Range<usize>, Finding)> {
 }
 
 fn bearers(text: &str) -> Vec<(Range<usize>, Finding)> {
-    let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
-    for (at, word) in lower.match_indices("bearer ") {
-        let start = at + word.len();
+    for space in memchr::memchr_iter(b' ', text.as_bytes()) {
+        let word = space.checked_sub(WORD.len()).and_then(|at| text.as_bytes().get(at..space));
+        if !word.is_some_and(|word| word.eq_ignore_ascii_case(WORD)) {
+            continue;
+        }
+        let start = space + 1;
         let token = |b: &u8| is_base64url(*b) || b"./+~=".contains(b);
         let run = text.as_bytes()[start..].iter().take_while(|b| token(b)).count();
         let digits = text.as_bytes()[start..start + run].iter().any(u8::is_ascii_digit);

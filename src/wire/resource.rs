@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 /// A resource type: group, version and plural, as they stand in a request path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,8 +43,9 @@ impl fmt::Display for Resource {
     }
 }
 
-/// The whole key of one object. Versions of a group share their objects, so the version is no part of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The whole key of one object. Versions of a group share their objects, so the version is no part of it. Keys have
+/// the order in which a server lists: that of their paths, where `shop-a/` comes before `shop/`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectKey {
     /// API group, empty for the core group.
     pub group: String,
@@ -68,6 +69,26 @@ impl ObjectKey {
     }
 }
 
+impl Ord for ObjectKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn segment(namespace: &str) -> impl Iterator<Item = u8> + '_ {
+            namespace.bytes().chain([b'/'])
+        }
+        let namespaces = match (&self.namespace, &other.namespace) {
+            (Some(a), Some(b)) => segment(a).cmp(segment(b)),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        };
+        let types = (&self.group, &self.plural).cmp(&(&other.group, &other.plural));
+        types.then(namespaces).then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for ObjectKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 /// `deployments.apps default/web`; without the namespace for cluster-scoped objects.
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -79,5 +100,25 @@ impl fmt::Display for ObjectKey {
             Some(namespace) => write!(f, " {namespace}/{}", self.name),
             None => write!(f, " {}", self.name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_the_order_of_the_paths_of_a_server() {
+        let pods = Resource::new("", "v1", "pods");
+        let key = |namespace, name| ObjectKey::new(&pods, namespace, name);
+        let keys = [
+            key(None, "z"),
+            key(Some("shop-a"), "b"),
+            key(Some("shop"), "a"),
+            key(Some("shop"), "a-b"),
+            key(Some("shop0"), "a"),
+            ObjectKey::new(&Resource::new("apps", "v1", "deployments"), None, "a"),
+        ];
+        assert!(keys.is_sorted(), "{keys:?}");
     }
 }

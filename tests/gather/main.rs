@@ -4,6 +4,7 @@
 
 mod fake;
 mod lists;
+mod newcomers;
 mod places;
 mod real;
 mod replayed;

@@ -1,10 +1,11 @@
 //! What changes after the lists: one watch for each list, all into one tape in the order in which they come.
 //!
 //! In come the lists that were read, with their resourceVersions and the objects that came; out go a tape and a
-//! report of what is missing on it. A watch that ends or breaks goes on where it was; one whose version the
+//! report of what is missing on it. Kinds and namespaces that appear meanwhile are listed and watched too. A watch that ends or breaks goes on where it was; one whose version the
 //! server has forgotten is made good by a new list, and the gap is a record. It never writes what `scrub` has
 //! not seen.
 
+mod join;
 mod note;
 mod record;
 mod relist;
@@ -21,6 +22,7 @@ use super::{
     options::Wanted,
 };
 use seen::Seen;
+use std::collections::BTreeSet;
 
 /// One list whose changes are wanted.
 #[derive(Debug)]
@@ -39,12 +41,24 @@ pub(super) struct Lookout {
     seen: Seen,
     watched: Vec<Watched>,
     missing: Vec<Missing>,
+    /// What was wanted, be there a list of it or not.
+    kinds: Vec<Wanted>,
+    /// The namespaces that were listed one by one.
+    namespaces: Option<BTreeSet<String>>,
 }
 
 impl Lookout {
     /// Nothing is remembered unless changes are wanted.
     pub(super) fn new(options: &Options) -> Self {
         Self { on: options.watch.is_some(), ..Self::default() }
+    }
+
+    /// These kinds are about to be listed, in these namespaces or in all of them at once.
+    pub(super) fn begin(&mut self, kinds: &[Wanted], namespaces: Option<&[String]>) {
+        if self.on {
+            self.kinds = kinds.to_vec();
+            self.namespaces = namespaces.map(|names| names.iter().cloned().collect());
+        }
     }
 
     /// An object was written.

@@ -28,6 +28,8 @@ pub(super) enum Note {
     Down(Missing),
     /// It is not missing any more.
     Up(String),
+    /// Something has appeared that is to be watched too.
+    Join(Box<Watched>),
 }
 
 /// Where a watch puts its notes.
@@ -93,6 +95,15 @@ impl Notes {
         let Refusal { why, message, .. } = refusal;
         let message = format!("those after {} are not known: {message}", watched.version);
         self.give(Note::Down(Missing::new(changes_of(&watched.ask), why, message))).await
+    }
+
+    pub(super) async fn join(&self, watched: Watched) -> Result<(), Over> {
+        self.give(Note::Join(Box::new(watched))).await
+    }
+
+    /// Nobody sees what comes of this.
+    pub(super) async fn blind(&self, what: &str, refusal: Refusal) -> Result<(), Over> {
+        self.give(Note::Missing(Missing::of(what, refusal))).await
     }
 
     pub(super) async fn up(&self, watched: &Watched) -> Result<(), Over> {

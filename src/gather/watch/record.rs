@@ -1,10 +1,17 @@
 use super::{
+    Lookout, Watched,
+    join::Newcomers,
     note::{Note, Notes},
-    stream::Stream,
+    stream::{Next, Stream},
 };
 use crate::{
     entropy::{self, Offset},
-    gather::{Error, Missing, Progress, WatchReport, api::Why, collect::Collector},
+    gather::{
+        Error, Missing, Options, Progress, WatchReport,
+        api::{Api, Why},
+        collect::Collector,
+        options::Wanted,
+    },
     scrub::Scrubber,
     tape::{self, Event, FORMAT_VERSION, Header, Writer, record::DROPPED},
     wire::EventType,
@@ -35,7 +42,7 @@ pub(in crate::gather) async fn record(
     };
     let writer = Writer::create(path, &header).map_err(Error::Tape)?;
     let (start, progress) = (entropy::instant(), collector.progress.clone());
-    let (mut notes, streams, down) = begin(collector);
+    let (mut notes, mut watches, down) = begin(collector);
     let scrubber = &mut collector.scrubber;
     let mut desk = Desk { writer, start, open: BTreeSet::new(), scrubber, report, down };
     if progress.is_stopped() {
@@ -50,26 +57,61 @@ pub(in crate::gather) async fn record(
             note = notes.recv() => note,
         };
         let Some(note) = note else { break };
+        if let Note::Join(watched) = note {
+            let missing = watches.add(*watched, true);
+            desk.down.insert(missing.what.clone(), missing);
+            continue;
+        }
         desk.take(note, &progress)?;
     }
-    drop(streams);
+    drop(watches);
     desk.close(path)
 }
 
 /// All watches at once, which end when the set is dropped; and what is missing as long as none is open.
-fn begin(collector: &mut Collector<'_>) -> (mpsc::Receiver<Note>, JoinSet<()>, BTreeMap<String, Missing>) {
+fn begin(collector: &mut Collector<'_>) -> (mpsc::Receiver<Note>, Watches, BTreeMap<String, Missing>) {
     let (to, notes) = mpsc::channel(WAITING);
     let (options, to) = (Arc::new(collector.options.clone()), Notes::new(to));
-    let (mut streams, mut down) = (JoinSet::new(), BTreeMap::new());
+    let mut watches = Watches { api: collector.api.clone(), options, to, running: JoinSet::new() };
+    let mut down = BTreeMap::new();
     for watched in std::mem::take(&mut collector.lookout.watched) {
-        let what = super::changes_of(&watched.ask);
-        let missing =
-            Missing::new(what.clone(), Why::Stopped, "the capture was ended before its watch began");
-        down.insert(what, missing);
-        let (api, options, to) = (collector.api.clone(), Arc::clone(&options), to.clone());
-        streams.spawn(Stream { api, options, watched, to, failed: 0 }.run());
+        let missing = watches.add(watched, false);
+        down.insert(missing.what.clone(), missing);
     }
-    (notes, streams, down)
+    // The family of one object is known from the beginning.
+    if collector.options.owned_by.is_none() {
+        let Lookout { kinds, namespaces, .. } = std::mem::take(&mut collector.lookout);
+        watches.look_out(kinds, namespaces);
+    }
+    (notes, watches, down)
+}
+
+/// All watches, which end when this is dropped.
+struct Watches {
+    api: Api,
+    options: Arc<Options>,
+    to: Notes,
+    running: JoinSet<()>,
+}
+
+impl Watches {
+    /// Begins one, with a list where there was none; gives what is missing until it is open.
+    fn add(&mut self, watched: Watched, list: bool) -> Missing {
+        let missing = Missing::new(
+            super::changes_of(&watched.ask),
+            Why::Stopped,
+            "the capture was ended before its watch began",
+        );
+        let (api, options, to) = (self.api.clone(), Arc::clone(&self.options), self.to.clone());
+        let next = if list { Next::List } else { Next::Watch };
+        self.running.spawn(Stream { api, options, watched, to, failed: 0 }.run(next));
+        missing
+    }
+
+    fn look_out(&mut self, kinds: Vec<Wanted>, namespaces: Option<BTreeSet<String>>) {
+        let (api, options, to) = (self.api.clone(), Arc::clone(&self.options), self.to.clone());
+        self.running.spawn(Newcomers { api, options, to, kinds, namespaces }.run());
+    }
 }
 
 fn header(kubernetes: &str) -> Header {
@@ -115,6 +157,8 @@ impl Desk<'_> {
             }
             Note::Down(missing) => drop(self.down.insert(missing.what.clone(), missing)),
             Note::Up(what) => drop(self.down.remove(&what)),
+            // It is begun before it comes here.
+            Note::Join(_) => {}
         }
         Ok(())
     }

@@ -74,10 +74,13 @@ impl Stream {
             let message = "the new list has no resourceVersion";
             return self.refused(Refusal::new(Why::Garbled, message), Next::List).await;
         };
-        let mut message = format!(
-            "those from {} to {version} were not seen; the state was read again",
-            self.watched.version
-        );
+        // What has appeared just now has no changes before.
+        let appeared = self.watched.version.is_empty();
+        let before = &self.watched.version;
+        let mut message = match appeared {
+            true => "it has appeared while others were watched".to_owned(),
+            false => format!("those from {before} to {version} were not seen; the state was read again"),
+        };
         if unread == 0 {
             let kind = &self.watched.wanted.kind;
             let kind = json!({"apiVersion": kind.api_version(), "kind": kind.kind});
@@ -89,7 +92,9 @@ impl Stream {
                 &format!("; {unread} objects of the new list cannot be read, so deletions are not known");
         }
         self.to.closed(id, None).await?;
-        self.to.missing(&self.watched, Why::Gone, message).await?;
+        if !appeared || unread > 0 {
+            self.to.missing(&self.watched, Why::Gone, message).await?;
+        }
         (self.watched.version, self.failed) = (version, 0);
         Ok(Next::Watch)
     }

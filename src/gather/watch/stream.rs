@@ -55,8 +55,8 @@ enum End {
 
 impl Stream {
     /// Watches until nobody takes what comes, or the server refuses for good.
-    pub(super) async fn run(mut self) {
-        let mut next = Ok(Next::Watch);
+    pub(super) async fn run(mut self, first: Next) {
+        let mut next = Ok(first);
         while let Ok(step) = next {
             if self.failed > 0 {
                 self.api.retried();
