@@ -52,7 +52,10 @@ fn a_manifest_that_is_wrong_ends_it_and_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     for (text, words) in [
         ("kind: [", "holds nothing that can be read"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: A_b}\n", "does not take configmap A_b: ConfigMap"),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: A_b}\n",
+            "does not take configmap A_b: ConfigMap",
+        ),
     ] {
         fs::write(folder.path().join("wrong.yaml"), text).unwrap();
         let (code, _, said) = kubetape(&["sim", "-f", &at(&folder, "wrong.yaml"), "--", "true"]);
