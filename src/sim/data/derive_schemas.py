@@ -17,9 +17,10 @@ dump, modules, out = map(pathlib.Path, args)
 
 KEEP = ['type', 'format', 'default', 'enum', 'required', 'oneOf', 'properties', 'items', 'additionalProperties',
         'x-kubernetes-list-type', 'x-kubernetes-list-map-keys', 'x-kubernetes-map-type',
-        'x-kubernetes-patch-strategy', 'x-kubernetes-patch-merge-key']
+        'x-kubernetes-patch-strategy', 'x-kubernetes-patch-merge-key', 'x-kubernetes-unions']
+# Documents of discovery that are called lists and are no lists of objects.
+DOCUMENTS = ('APIResourceList', 'APIGroupList')
 REF = '#/components/schemas/'
-SKIP = ('WatchEvent', 'APIResource', 'APIResourceList', 'Patch')
 
 
 def go_file(package):
@@ -149,7 +150,10 @@ def lean(schema, owner=None):
             continue
         value = schema[key]
         if key == 'properties':
+            plain = [name for name, inner in value.items() if '$ref' in inner]
             value = {name: lean(inner) for name, inner in sorted(value.items())}
+            for name in plain:
+                value[name]['bare'] = True
             for name, inner in value.items():
                 mark, package, of = (owner or {}).get(name, (None, None, None))
                 if mark:
@@ -163,9 +167,9 @@ def lean(schema, owner=None):
 
 
 definitions = {}
-for file in sorted((dump / 'openapi-v3').glob('api*__v*.json')):
+for file in sorted((dump / 'openapi-v3').glob('*.json')):
     for name, schema in json.loads(file.read_text()).get('components', {}).get('schemas', {}).items():
-        if not name.endswith('List') and name.rsplit('.', 1)[1] not in SKIP:
+        if not name.endswith('List') or name.endswith(DOCUMENTS):
             definitions[name] = schema
 
 with open(out / 'definitions.txt', 'w') as file:

@@ -19,6 +19,7 @@ pub struct Definitions {
 pub(super) struct Definition {
     name: &'static str,
     text: &'static str,
+    kinds: &'static str,
     table: fn() -> &'static Definitions,
     schema: OnceLock<Option<Schema>>,
 }
@@ -56,7 +57,7 @@ impl Definitions {
                 continue;
             };
             by_kind.extend(kinds.split_whitespace().map(|kind| (kind, name)));
-            by_name.insert(name, Definition { name, text, table, schema: OnceLock::new() });
+            by_name.insert(name, Definition { name, text, kinds, table, schema: OnceLock::new() });
         }
         Self { by_name, by_kind }
     }
@@ -68,6 +69,16 @@ impl Definitions {
 
     pub(super) fn entry(&'static self, name: &str) -> Option<&'static Definition> {
         self.by_name.get(name)
+    }
+
+    /// The line of a definition: its schema as text, and the kinds that it is, spelled `GROUP/VERSION/KIND`.
+    pub fn source(&'static self, name: &str) -> Option<(&'static str, &'static str)> {
+        self.entry(name).map(|definition| (definition.text, definition.kinds))
+    }
+
+    /// The name of the definition of a built-in kind; the core group is the empty one.
+    pub fn name(&'static self, group: &str, version: &str, kind: &str) -> Option<&'static str> {
+        self.by_kind.get(format!("{group}/{version}/{kind}").as_str()).copied()
     }
 
     /// The schema of a built-in kind; the core group is the empty one.

@@ -139,7 +139,7 @@ fn plain(state: &State, method: &Method, headers: &HeaderMap, info: &RequestInfo
     let probe = ["/healthz", "/livez", "/readyz"].iter().any(|probe| path.starts_with(probe));
     let found = document(&state.registry, path, info.query.get("verbose").is_some(), text(header::ACCEPT));
     if path.starts_with("/openapi/v3") {
-        return published(state, path, info.query.get("hash"), text(header::IF_NONE_MATCH));
+        return published(state, path, info.query.get("hash"), headers);
     }
     let Some(found) = found else { return missing(state, path) };
     if *method != Method::GET && !(probe && *method == Method::HEAD) {
@@ -169,7 +169,8 @@ fn plain(state: &State, method: &Method, headers: &HeaderMap, info: &RequestInfo
 }
 
 /// The OpenAPI documents, which clients keep by their hash.
-fn published(state: &State, path: &str, hash: Option<&str>, known: &str) -> Response {
+fn published(state: &State, path: &str, hash: Option<&str>, headers: &HeaderMap) -> Response {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match openapi(&state.registry, path, hash) {
         None => {
             let mut answer = response(404, "application/json", "");
@@ -177,6 +178,12 @@ fn published(state: &State, path: &str, hash: Option<&str>, known: &str) -> Resp
             answer
         }
         Some(OpenApi::Index(index)) => response(200, index.content_type, index.text),
+        Some(_) if path != "/openapi/v3" && !takes_json(text(header::ACCEPT)) => {
+            let mut answer = response(406, "application/json", "");
+            answer.headers_mut().remove(header::CONTENT_TYPE);
+            set(&mut answer, header::VARY, "Accept");
+            answer
+        }
         Some(OpenApi::Moved(place, tag)) => {
             let mut answer = response(301, "application/json", "");
             for (name, value) in
@@ -194,13 +201,22 @@ fn published(state: &State, path: &str, hash: Option<&str>, known: &str) -> Resp
             if hash.is_some() {
                 set(&mut answer, header::CACHE_CONTROL, "public, immutable");
             }
-            if known == tag {
+            if text(header::IF_NONE_MATCH) == tag {
                 *answer.status_mut() = StatusCode::NOT_MODIFIED;
                 *answer.body_mut() = Body::full("");
             }
             answer
         }
     }
+}
+
+/// Whether a client takes JSON, whatever it prefers.
+fn takes_json(accept: &str) -> bool {
+    let known = |clause: &str| {
+        let media = clause.split(';').next().unwrap_or_default().trim();
+        ["", "*/*", "application/*", "application/json"].contains(&media)
+    };
+    accept.split(',').any(known)
 }
 
 /// Groups of Kubernetes itself answer unknown paths with a `Status`, all others with a plain text.
