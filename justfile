@@ -49,6 +49,10 @@ record:
 trust:
     cargo test --test trust -- --include-ignored
 
+# the scenarios on every ground, compared; writes docs/agreement.md
+agreement:
+    .ci/agreement
+
 # the same bytes: a thousand runs, fifty processes, and dev against release
 determinism:
     KUBETAPE_TEST_DIGESTS=$PWD/target/digests.dev cargo test --test sim_determinism -- --include-ignored
