@@ -54,6 +54,31 @@ fn depends_on_its_process_on_the_simulated_cluster() {
     kubetape::run(options, |world: World| echoes::life_bare(world, by_process));
 }
 
+/// An operator that lets a thread of its own find out what to ask for.
+async fn by_thread(client: Client) {
+    let id = std::thread::spawn(std::process::id).join().unwrap();
+    let echoes: Api<echo::Echo> = Api::default_namespaced(client.clone());
+    drop(echoes.list(&ListParams::default().labels(&format!("process={id}"))).await);
+    echo::run(client).await;
+}
+
+#[test]
+#[ignore = "red by intention: threads_of_its_own_are_named runs it"]
+fn depends_on_a_thread() {
+    let options = Options::new("nondeterminism::depends_on_a_thread", env!("CARGO_MANIFEST_DIR"));
+    kubetape::run(options.crd::<echo::Echo>().bare().on_sim(), |world: World| {
+        echoes::life_bare(world, by_thread)
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn threads_of_its_own_are_named() {
+    let output = checked("depends_on_a_thread");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("1 started by the operator or the scenario"), "{text}");
+}
+
 #[test]
 fn the_check_finds_it() {
     finds("depends_on_its_process");

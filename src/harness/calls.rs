@@ -8,14 +8,17 @@ use http_body_util::BodyDataStream;
 use sha2::{Digest, Sha256};
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
 /// What went between the actors of a scenario and the API server, in the order in which it was sent.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Calls(Arc<Mutex<Vec<Entry>>>);
+pub(super) struct Calls(Arc<Mutex<Vec<Entry>>>, Arc<AtomicU64>);
 
 /// One line of the log.
 #[derive(Clone, Debug)]
@@ -48,6 +51,16 @@ pub(super) struct Seen {
 impl Calls {
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.lock().clone()
+    }
+
+    /// Notes how many threads were started that nobody waits for.
+    pub(super) fn note_threads(&self, count: u64) {
+        self.1.store(count, Ordering::SeqCst);
+    }
+
+    /// How many threads were started that nobody waits for.
+    pub(super) fn threads(&self) -> u64 {
+        self.1.load(Ordering::SeqCst)
     }
 
     /// The requests alone.

@@ -23,7 +23,7 @@ pub(super) fn again(check: &Check, options: &Options, tape: &str, calls: &Calls)
     }
     let test = test_name(options);
     match in_a_child(&test) {
-        Ok(theirs) => difference(&test, tape, &calls.lines(), &theirs),
+        Ok(theirs) => difference(&test, tape, &calls.lines(), &theirs).map(|text| text + &threads(calls)),
         Err(error) => Some(format!(
             "KUBETAPE_CHECK=determinism could not run {test:?} a second time: {error}\n\
              a scenario that is checked has to be the test of this name, and run on the test's own thread"
@@ -37,6 +37,17 @@ fn test_name(options: &Options) -> String {
     match thread.name().filter(|name| *name != "main") {
         Some(name) => name.to_owned(),
         None => options.name.split_once("::").map_or(options.name.as_str(), |(_, rest)| rest).to_owned(),
+    }
+}
+
+/// What is known of threads that run beside the runtime.
+fn threads(calls: &Calls) -> String {
+    match calls.threads() {
+        0 => String::new(),
+        count => format!(
+            "\nthreads          {count} started by the operator or the scenario; what they do has no order: use \
+             tokio::task::spawn_blocking"
+        ),
     }
 }
 

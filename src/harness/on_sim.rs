@@ -247,6 +247,7 @@ where
         None => None,
     };
     let (kept, crash) = (sim.clone(), plan.crash.clone());
+    let (noted, time) = (calls.clone(), clock.clone());
     let recording = recorder.clone();
     let ground =
         Simulated { sim, calls, clock, gate, recorder: recording, crash: crash.clone(), seed: options.seed };
@@ -264,6 +265,7 @@ where
         reaper.abort();
     }
     let ended = AssertUnwindSafe(end_operators(&world)).catch_unwind().await;
+    noted.note_threads(time.foreign_threads());
     Ok(Ended { failure: failure(outcome, ended), recorder, objects })
 }
 

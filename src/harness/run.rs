@@ -224,6 +224,7 @@ where
     }
     let problem = problem.or(end_operators(&world).await);
     drop(noted);
+    replay.calls.note_threads(replay.clock.foreign_threads());
     let divergence = replay.player.verdict(true, replay.clock.now());
     Played { problem, divergence }
 }

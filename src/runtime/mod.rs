@@ -3,11 +3,14 @@
 //! In goes an async scenario and services to put behind the [`Gate`]; out comes what the scenario
 //! returned, or why it was stopped. Whenever no task can run, the gate lets one request through, the
 //! smallest by actor, method, path and body; when none waits, the world is idle and the driver decides
-//! what happens next. Time moves only when nothing else can. On Linux, `getrandom` and the wall clock are
-//! interposed for this thread, so hash order, jitter and event names repeat.
+//! what happens next. Time moves only when nothing else can, and nothing else happens while `spawn_blocking` has work
+//! under way. On Linux, `getrandom` and the wall clock are interposed for this thread and its blocking one, so hash
+//! order, jitter and event names repeat; threads that an operator starts by itself are counted. No I/O driver runs: a
+//! socket of tokio panics, and says so.
 //!
 //! This room never looks into a request and knows no tape.
 
+mod blocking;
 mod gate;
 mod run;
 mod shim;

@@ -1,4 +1,8 @@
-use super::{Gate, shim};
+use super::{
+    Gate,
+    blocking::{Blocking, Work},
+    shim,
+};
 use jiff::Timestamp;
 use std::{
     cell::RefCell,
@@ -61,6 +65,7 @@ pub enum Stopped {
 pub struct Clock {
     start: tokio::time::Instant,
     shared: Arc<Shared>,
+    blocking: Arc<Blocking>,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +80,11 @@ impl Clock {
     /// Virtual time since the start.
     pub fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    /// Threads that were started outside of tokio: what they do is not waited for and has no order.
+    pub fn foreign_threads(&self) -> u64 {
+        self.blocking.foreign()
     }
 
     /// Waits until no task can run and the driver has nothing to do at this time.
@@ -100,6 +110,7 @@ struct Hook {
     clock: Clock,
     driver: Driver,
     budget: u64,
+    blocking: Arc<Blocking>,
     /// Virtual time and number of released requests when time last moved.
     mark: (Duration, u64),
 }
@@ -142,9 +153,28 @@ where
     S: FnOnce(Clock, Gate) -> (Driver, F),
     F: Future<Output = T>,
 {
+    let blocking = Arc::new(Blocking::default());
+    let shared = Arc::new(Shared::default());
+    let wall = Arc::new(Mutex::new(None));
+    let (begins, ends, seed) = (blocking.clone(), blocking.clone(), options.seed);
+    let (pool_wall, told) = (wall.clone(), shared.clone());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
+        // One thread, that ends when there is nothing to do: what it does has an order, and its end can be seen.
+        .max_blocking_threads(1)
+        .thread_keep_alive(Duration::ZERO)
+        .on_thread_start(move || {
+            shim::enter(seed.wrapping_add(begins.begin()));
+            if let Some((base, since)) = *lock(&pool_wall) {
+                shim::set_wall(base, since);
+            }
+        })
+        .on_thread_stop(move || {
+            shim::leave();
+            told.pace.notify_one();
+            ends.end();
+        })
         .on_thread_park(|| HOOK.with_borrow_mut(|hook| hook.as_mut().map_or((), Hook::parked)))
         .build()
         .map_err(Stopped::Runtime)?;
@@ -152,14 +182,16 @@ where
     let since_epoch = options.base.as_duration();
     runtime.block_on(async {
         let (stop, mut stopped) = oneshot::channel();
-        let clock = Clock { start: tokio::time::Instant::now(), shared: Arc::new(Shared::default()) };
+        let clock = Clock { start: tokio::time::Instant::now(), shared, blocking: blocking.clone() };
         *lock(&clock.shared.stop) = Some(stop);
-        shim::set_wall(since_epoch.try_into().unwrap_or_default());
+        let base = since_epoch.try_into().unwrap_or_default();
+        *lock(&wall) = Some((base, clock.start));
+        shim::set_wall(base, clock.start);
         let gate = Gate::new(options.schedule);
         let (driver, future) = scenario(clock.clone(), gate.clone());
         let pacer = tokio::spawn(pace(clock.clone()));
         let budget = options.requests_per_instant;
-        let hook = Hook { gate, clock, driver, budget, mark: (Duration::ZERO, 0) };
+        let hook = Hook { gate, clock, driver, budget, blocking, mark: (Duration::ZERO, 0) };
         HOOK.with_borrow_mut(|slot| *slot = Some(hook));
         let mut future = pin!(future);
         let result = tokio::select! {
@@ -185,6 +217,11 @@ impl Drop for Unhook {
 impl Hook {
     /// No task can run: let a request through, or let the driver act, or tell who waits for idleness.
     fn parked(&mut self) {
+        let work = self.blocking.wait();
+        // Its end has woken the runtime, and this is asked again when all that followed is done.
+        if work == Work::Ended {
+            return;
+        }
         let now = self.clock.now();
         let released = self.gate.released();
         if now > self.mark.0 {
@@ -195,6 +232,9 @@ impl Hook {
             return;
         }
         if self.gate.release() {
+            return;
+        }
+        if work == Work::Pending {
             return;
         }
         match (self.driver)(now) {
@@ -286,6 +326,30 @@ mod tests {
         let seen = seen.unwrap();
         // The timer wheel stops at places of its own in between.
         assert!(seen.contains(&0) && seen.contains(&5) && seen.last() == Some(&9), "{seen:?}");
+    }
+
+    #[test]
+    fn blocking_work_is_waited_for_and_knows_the_time() {
+        let work = |clock: Clock, _| {
+            let driver: Driver = Box::new(|_| Next::Nothing);
+            (driver, async move {
+                let slow = tokio::task::spawn_blocking(|| {
+                    std::thread::sleep(Duration::from_millis(30));
+                    crate::entropy::now().to_string()
+                });
+                let mut first = std::pin::pin!(clock.idle());
+                let (seen, early) = tokio::select! {
+                    biased;
+                    seen = slow => (seen.unwrap(), false),
+                    () = &mut first => (String::new(), true),
+                };
+                (seen, early, clock.now())
+            })
+        };
+        for _ in 0..5 {
+            let seen = run(options(), work).unwrap();
+            assert_eq!(seen, ("2026-01-02T03:04:05Z".to_owned(), false, Duration::ZERO));
+        }
     }
 
     #[test]
