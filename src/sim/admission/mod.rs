@@ -7,6 +7,7 @@ mod limits;
 mod namespaces;
 mod pods;
 mod quota;
+mod runtime;
 mod storage;
 
 use super::verbs::{Call, State};
@@ -14,7 +15,7 @@ use crate::wire::Failure;
 use serde_json::{Value, json};
 
 /// The plugins, as kube-apiserver spells them.
-pub const PLUGINS: [&str; 10] = [
+pub const PLUGINS: [&str; 11] = [
     "DefaultIngressClass",
     "DefaultStorageClass",
     "DefaultTolerationSeconds",
@@ -22,6 +23,7 @@ pub const PLUGINS: [&str; 10] = [
     "NamespaceLifecycle",
     "Priority",
     "ResourceQuota",
+    "RuntimeClass",
     "ServiceAccount",
     "StorageObjectInUseProtection",
     "TaintNodesByCondition",
@@ -69,6 +71,9 @@ fn pod(state: &mut State, call: &Call<'_>, pod: &mut Value) -> Result<(), Failur
     }
     if state.admits("DefaultTolerationSeconds") {
         pods::tolerations(pod);
+    }
+    if state.admits("RuntimeClass") {
+        runtime::class(state, call, pod)?;
     }
     Ok(())
 }

@@ -116,8 +116,11 @@ fn pod_spec(spec: &mut Value, pod: bool) {
     if pod && spec["terminationGracePeriodSeconds"].as_i64().is_some_and(|seconds| seconds < 0) {
         spec["terminationGracePeriodSeconds"] = json!(1);
     }
-    if let Some(account) = spec.get("serviceAccountName").filter(|account| !account.is_null()).cloned() {
-        spec["serviceAccount"] = account;
+    // The old name of the account is the new one where there is no new one.
+    let named = |field: &str| spec[field].as_str().filter(|name| !name.is_empty()).map(str::to_owned);
+    if let Some(account) = named("serviceAccountName").or_else(|| named("serviceAccount")) {
+        spec["serviceAccountName"] = json!(account);
+        spec["serviceAccount"] = json!(account);
     }
     for volume in spec.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
         all(volume, &table.volume);

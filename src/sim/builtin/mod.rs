@@ -5,6 +5,7 @@
 //! functions over one object: this room sees no other objects and stores nothing.
 
 mod checks;
+mod cron;
 mod defaults;
 mod quantity;
 mod warnings;

@@ -44,6 +44,7 @@ pub(super) fn kind(object: &Value, version: &Value) -> Kind {
             served: served(spec),
             version: version.clone(),
             terminating: object["metadata"].get("deletionTimestamp").is_some(),
+            webhook: spec["conversion"]["strategy"] == "Webhook",
         })),
         built_in: Default::default(),
         resource,

@@ -95,6 +95,8 @@ pub struct Custom {
     pub version: Value,
     /// The definition is being deleted.
     pub terminating: bool,
+    /// A webhook converts between the versions.
+    pub webhook: bool,
 }
 
 impl Kind {

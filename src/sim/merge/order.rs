@@ -1,6 +1,7 @@
 use super::Error;
 use crate::wire::go_print;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// The value that tells an item of a merged list from the others.
 pub(super) fn key_of<'a>(item: &'a Value, key: &str) -> Result<&'a Value, Error> {
@@ -18,8 +19,30 @@ fn same(left: &Value, right: &Value, key: Option<&str>) -> bool {
     }
 }
 
-fn place(list: &[Value], item: &Value, key: Option<&str>) -> Option<usize> {
-    list.iter().position(|other| same(other, item, key))
+/// Where the items of a list stand, by what tells them from each other.
+struct Places<'a>(HashMap<String, usize>, Option<&'a str>);
+
+impl<'a> Places<'a> {
+    fn of(list: &[Value], key: Option<&'a str>) -> Self {
+        let mut places = Self(HashMap::new(), key);
+        for (at, item) in list.iter().enumerate() {
+            if let Some(name) = places.name(item) {
+                places.0.entry(name).or_insert(at);
+            }
+        }
+        places
+    }
+
+    fn name(&self, item: &Value) -> Option<String> {
+        match self.1 {
+            Some(key) => item.get(key).map(Value::to_string),
+            None => Some(item.to_string()),
+        }
+    }
+
+    fn find(&self, item: &Value) -> Option<usize> {
+        self.0.get(&self.name(item)?).copied()
+    }
 }
 
 /// `merged` with the items of `wanted` in its order, and the others at their place among them in `live`:
@@ -33,15 +56,16 @@ pub(super) fn ordered(
     if let Some(key) = key {
         merged.iter().chain(wanted).try_for_each(|item| key_of(item, key).map(drop))?;
     }
+    let (wanted, live) = (Places::of(wanted, key), Places::of(live, key));
     let (mut patched, mut others): (Vec<_>, Vec<_>) =
-        merged.into_iter().partition(|item| place(wanted, item, key).is_some());
-    patched.sort_by_key(|item| place(wanted, item, key));
-    others.sort_by_key(|item| place(live, item, key));
+        merged.into_iter().partition(|item| wanted.find(item).is_some());
+    patched.sort_by_cached_key(|item| wanted.find(item));
+    others.sort_by_cached_key(|item| live.find(item));
     let (mut patched, mut others) = (patched.into_iter().peekable(), others.into_iter().peekable());
     let mut all = Vec::new();
     while let Some(item) = patched.peek() {
         let before = others.peek().is_some_and(|other| {
-            let places = place(live, other, key).zip(place(live, item, key));
+            let places = live.find(other).zip(live.find(item));
             places.is_some_and(|(other, item)| other < item)
         });
         all.extend(if before { others.next() } else { patched.next() });

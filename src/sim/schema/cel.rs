@@ -103,9 +103,11 @@ impl Schema {
     }
 
     fn has_rules(&self) -> bool {
-        let children =
-            self.properties.values().chain(self.additional.as_deref()).chain(self.items.as_deref());
-        !self.rules.is_empty() || children.into_iter().any(Self::has_rules)
+        *self.ruled.get_or_init(|| {
+            let children =
+                self.properties.values().chain(self.additional.as_deref()).chain(self.items.as_deref());
+            !self.rules.is_empty() || children.into_iter().any(Self::has_rules)
+        })
     }
 
     fn run_rules(

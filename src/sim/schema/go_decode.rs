@@ -211,14 +211,32 @@ fn time_error(text: &str, micro: bool) -> Option<String> {
 }
 
 fn base64_error(text: &str) -> Option<String> {
-    let bad = |byte: u8| !(byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(&byte));
-    let clean: Vec<u8> = text.bytes().filter(|byte| !b"\r\n".contains(byte)).collect();
-    let at = match text.bytes().position(bad) {
-        Some(at) => at,
-        None if !clean.len().is_multiple_of(4) => clean.len() / 4 * 4,
-        None => return None,
-    };
+    let at = base64_end(text.as_bytes())?;
     Some(format!("illegal base64 data at input byte {at}"))
+}
+
+/// Where base64 stops to be base64: four letters at a time, filled up with `=` at the end alone.
+fn base64_end(text: &[u8]) -> Option<usize> {
+    let mut letters = text.iter().enumerate().filter(|(_, byte)| !b"\r\n".contains(byte));
+    let mut count = 0;
+    while let Some((at, byte)) = letters.next() {
+        match byte {
+            b'=' if count % 4 < 2 => return Some(at),
+            b'=' => {
+                if count % 4 == 2 {
+                    match letters.next() {
+                        None => return Some(text.len()),
+                        Some((at, byte)) if *byte != b'=' => return Some(at - 1),
+                        Some(_) => {}
+                    }
+                }
+                return letters.next().map(|(at, _)| at);
+            }
+            byte if byte.is_ascii_alphanumeric() || b"+/".contains(byte) => count += 1,
+            _ => return Some(at),
+        }
+    }
+    (count % 4 != 0).then(|| text.len() - count % 4)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod definitions;
 mod format;
 mod go_decode;
 mod model;
+mod pattern;
 mod prune;
 mod structural;
 mod validate;

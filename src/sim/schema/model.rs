@@ -48,6 +48,9 @@ pub struct Schema {
     pub checks: Option<Box<Checks>>,
     /// `x-kubernetes-validations`.
     pub rules: Vec<Compiled>,
+    /// Whether there are rules here or below, once somebody asked.
+    #[cfg(feature = "cel")]
+    pub(super) ruled: std::sync::OnceLock<bool>,
 }
 
 /// A JSON type of a schema.
@@ -148,6 +151,8 @@ impl Schema {
             go: string("go").map(str::to_owned),
             checks: Checks::parse(text, definitions).map(Box::new),
             rules: Compiled::parse(text),
+            #[cfg(feature = "cel")]
+            ruled: std::sync::OnceLock::new(),
         }
     }
 

@@ -368,5 +368,5 @@ impl Checks {
 
 /// Whether a text matches a pattern anywhere; a pattern that cannot be read matches everything.
 fn matches(pattern: &str, text: &str) -> bool {
-    regex::Regex::new(pattern).map_or(true, |pattern| pattern.is_match(text))
+    super::pattern::compiled(pattern).is_none_or(|pattern| pattern.is_match(text))
 }

@@ -202,6 +202,9 @@ pub fn stream(state: &State, call: &Call<'_>, sub: &str) -> Result<Reply, Failur
         return Err(bad_request(format!("pod {} does not have a host assigned", call.name())));
     }
     on_a_node(state, node)?;
+    if call.headers.contains_key(http::header::UPGRADE) {
+        return Err(crate::sim::refusal::not_simulated("a stream to a container"));
+    }
     Err(bad_request("Upgrade request required"))
 }
 

@@ -12,12 +12,13 @@ use super::{
 use crate::{
     sim::{
         discovery::{Kind, OpenApi, document, openapi},
-        refusal::{bad_request, no_method, no_resource},
+        refusal::{bad_request, no_method, no_resource, not_simulated},
     },
     wire::{Body, Failure, RequestInfo, Response, Verb, yaml},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use serde_json::Value;
 use std::{cell::RefCell, sync::Arc};
 
 /// What a request comes to: an answer, or a stream to read.
@@ -296,7 +297,24 @@ fn allowed_methods(kind: &Kind, info: &RequestInfo, everywhere: bool) -> Vec<&'s
     pairs.iter().filter(|pair| fits(pair)).map(|(method, _)| *method).collect()
 }
 
+/// Refuses what only a webhook could convert.
+fn convertible(state: &State, call: &Call<'_>) -> Result<(), Failure> {
+    let Some(custom) = call.kind.custom.as_ref().filter(|custom| custom.webhook) else { return Ok(()) };
+    let version = call.kind.api_version();
+    let strange = |(_, object): (_, &Arc<Value>)| object["apiVersion"] != version.as_str();
+    if custom.storage_version == call.kind.resource.version
+        && !state.store.live(&call.kind.storage).any(strange)
+    {
+        return Ok(());
+    }
+    Err(not_simulated("a conversion by a webhook"))
+}
+
 pub(super) fn verb(state: &mut State, call: &mut Call<'_>) -> Result<Reply, Failure> {
+    // A request of the server itself says who it is.
+    if call.manager.is_empty() {
+        convertible(state, call)?;
+    }
     if let Some(name) = &call.info.name {
         let errors = segment_errors(name);
         if let Some(why) = errors.first() {
@@ -312,7 +330,6 @@ pub(super) fn verb(state: &mut State, call: &mut Call<'_>) -> Result<Reply, Fail
     if let Some(options) = options {
         let apply = call.info.verb == Verb::Apply;
         let read = WriteOptions::read(&call.info.query, call.headers, options, apply)?;
-        // A request of the server itself says who it is.
         if call.manager.is_empty() {
             (call.manager, call.strictness) = (read.manager, read.strictness);
         }

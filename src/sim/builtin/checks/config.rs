@@ -17,13 +17,34 @@ fn decoded(text: &str) -> usize {
     text.trim_end_matches('=').len() * 3 / 4
 }
 
+/// What is wrong with a key.
+fn key_errors(key: &str) -> Vec<&'static str> {
+    let mut errors = Vec::new();
+    if key.len() > 253 {
+        errors.push("must be no more than 253 characters");
+    }
+    if key.is_empty() || !key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) {
+        errors.push(KEY);
+    }
+    match key {
+        "." => errors.push("must not be '.'"),
+        ".." => errors.push("must not be '..'"),
+        key if key.starts_with("..") => errors.push("must not start with '..'"),
+        _ => {}
+    }
+    errors
+}
+
 /// Looks at the keys of a field, and gives the weight of its values.
 fn keys(object: &Value, field: &str, weight: fn(&str) -> usize, errors: &mut Vec<FieldError>) -> usize {
     let mut size = 0;
     for (key, value) in object[field].as_object().into_iter().flatten() {
-        let good = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-        if !good {
-            errors.push(FieldError::invalid(format!("{field}[{key}]"), &json!(key), KEY));
+        for why in key_errors(key) {
+            errors.push(FieldError::invalid(format!("{field}[{key}]"), &json!(key), why));
+        }
+        if field == "data" && object["binaryData"].get(key).is_some() {
+            let why = "duplicate of key present in binaryData";
+            errors.push(FieldError::invalid(format!("{field}[{key}]"), &json!(key), why));
         }
         size += value.as_str().map_or(0, weight);
     }

@@ -103,11 +103,11 @@ fn pod(object: &Value, old: &Value) -> Vec<FieldError> {
             return vec![FieldError::forbidden(format!("spec.{list}"), why)];
         }
     }
+    let errors = [deadline, tolerations, gates].iter().flat_map(|check| check(&object["spec"], &old["spec"]));
+    let mut errors: Vec<FieldError> = errors.collect();
     let fixed = |pod: &Value| {
         let mut spec = pod["spec"].clone();
-        for field in
-            ["activeDeadlineSeconds", "tolerations", "nodeName", "schedulingGates", "ephemeralContainers"]
-        {
+        for field in ["activeDeadlineSeconds", "tolerations", "schedulingGates", "ephemeralContainers"] {
             spec.as_object_mut().map(|spec| spec.remove(field));
         }
         for list in ["containers", "initContainers"] {
@@ -119,14 +119,93 @@ fn pod(object: &Value, old: &Value) -> Vec<FieldError> {
         }
         spec
     };
-    if fixed(object) == fixed(old) {
-        return Vec::new();
+    let (mut new, before) = (fixed(object), fixed(old));
+    if before["terminationGracePeriodSeconds"].as_i64().is_some_and(|seconds| seconds < 0)
+        && new["terminationGracePeriodSeconds"] == 1
+    {
+        new["terminationGracePeriodSeconds"] = before["terminationGracePeriodSeconds"].clone();
+    }
+    if items(old, "schedulingGates").next().is_some() {
+        errors.extend(selector(&mut new, &before));
+    }
+    if new == before {
+        return errors;
     }
     let why = "pod updates may not change fields other than `spec.containers[*].image`,\
                `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to \
                existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was \
                previously negative)\n";
-    vec![FieldError::forbidden("spec", why)]
+    errors.push(FieldError::forbidden("spec", why));
+    errors
+}
+
+fn items<'a>(pod: &'a Value, list: &str) -> impl Iterator<Item = &'a Value> {
+    pod["spec"][list].as_array().into_iter().flatten()
+}
+
+/// A deadline may come, and it may come nearer.
+fn deadline(new: &Value, old: &Value) -> Vec<FieldError> {
+    let field = "spec.activeDeadlineSeconds";
+    let why = match (new["activeDeadlineSeconds"].as_i64(), old["activeDeadlineSeconds"].as_i64()) {
+        (Some(new), _) if !(0..=i64::from(i32::MAX)).contains(&new) => {
+            "must be between 0 and 2147483647, inclusive"
+        }
+        (Some(new), Some(old)) if old < new => "must be less than or equal to previous value",
+        (None, Some(_)) => "must not update from a positive integer to nil value",
+        _ => return Vec::new(),
+    };
+    vec![FieldError::invalid(field, &new["activeDeadlineSeconds"], why)]
+}
+
+/// Tolerations may come, and be for another time; none may go.
+fn tolerations(new: &Value, old: &Value) -> Vec<FieldError> {
+    let bare = |toleration: &Value| {
+        let mut toleration = toleration.clone();
+        toleration.as_object_mut().map(|members| members.remove("tolerationSeconds"));
+        toleration
+    };
+    let list = |spec: &Value| {
+        let items = spec["tolerations"].as_array().into_iter().flatten();
+        items.map(bare).collect::<Vec<_>>()
+    };
+    let kept = list(new);
+    if list(old).iter().all(|toleration| kept.contains(toleration)) {
+        return Vec::new();
+    }
+    let why = "existing toleration can not be modified except its tolerationSeconds";
+    vec![FieldError::forbidden("spec.tolerations", why)]
+}
+
+/// Gates may go; none may come.
+fn gates(new: &Value, old: &Value) -> Vec<FieldError> {
+    let known = old["schedulingGates"].as_array().cloned().unwrap_or_default();
+    let list = new["schedulingGates"].as_array().into_iter().flatten().enumerate();
+    let added = list.filter(|(_, gate)| !known.iter().any(|old| old["name"] == gate["name"]));
+    let error = |(at, gate): (usize, &Value)| {
+        let name = gate["name"].as_str().unwrap_or_default();
+        let why = format!("only deletion is allowed, but found new scheduling gate '{name}'");
+        FieldError::forbidden(format!("spec.schedulingGates[{at}].name"), &why)
+    };
+    added.map(error).collect()
+}
+
+/// A pod that waits behind gates may be bound to more labels of nodes, and to no fewer.
+fn selector(new: &mut Value, old: &Value) -> Vec<FieldError> {
+    if new.get("nodeSelector") == old.get("nodeSelector") {
+        return Vec::new();
+    }
+    let kept = |(key, value): (&String, &Value)| new["nodeSelector"].get(key) == Some(value);
+    let all = old["nodeSelector"].as_object().into_iter().flatten().all(kept);
+    let asked = new["nodeSelector"].clone();
+    match old.get("nodeSelector").cloned() {
+        Some(selector) => new["nodeSelector"] = selector,
+        None => _ = new.as_object_mut().map(|spec| spec.remove("nodeSelector")),
+    }
+    if all {
+        return Vec::new();
+    }
+    let why = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
+    vec![FieldError::invalid("spec.nodeSelector", &asked, why)]
 }
 
 fn claim(object: &Value, old: &Value) -> Vec<FieldError> {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub fn errors(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let mut errors = match (kind.resource.group.as_str(), kind.resource.plural.as_str()) {
         ("", "pods") => pod::errors("spec", &object["spec"], &["Always", "OnFailure", "Never"]),
-        ("apps" | "batch", _) | ("", "replicationcontrollers") => workload::errors(kind, object),
+        ("apps" | "batch", _) | ("", "replicationcontrollers") => workload::errors(kind, object, old),
         ("", "services") => network::service(object),
         ("", "configmaps") => config::config_map(object),
         ("", "secrets") => config::secret(object),

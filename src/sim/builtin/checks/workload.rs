@@ -1,5 +1,6 @@
 use super::{not_negative, pod, text};
 use crate::sim::{
+    builtin::cron,
     discovery::Kind,
     refusal::FieldError,
     verbs::{label_map_errors, selects},
@@ -7,7 +8,7 @@ use crate::sim::{
 use serde_json::{Value, json};
 
 /// What is wrong with what makes pods.
-pub(super) fn errors(kind: &Kind, object: &Value) -> Vec<FieldError> {
+pub(super) fn errors(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let spec = &object["spec"];
     match kind.resource.plural.as_str() {
         "deployments" => deployment(kind, spec),
@@ -19,7 +20,7 @@ pub(super) fn errors(kind: &Kind, object: &Value) -> Vec<FieldError> {
                 .concat()
         }
         "jobs" => job("spec", spec),
-        "cronjobs" => cron_job(spec),
+        "cronjobs" => cron_job(spec, old.map_or(&Value::Null, |old| &old["spec"])),
         _ => Vec::new(),
     }
 }
@@ -99,15 +100,49 @@ fn job(path: &str, spec: &Value) -> Vec<FieldError> {
     errors
 }
 
-fn cron_job(spec: &Value) -> Vec<FieldError> {
+/// What is wrong with the name of a time zone.
+fn zone_error(zone: &str) -> Option<String> {
+    if zone.is_empty() {
+        return Some("timeZone must be nil or non-empty string".to_owned());
+    }
+    let plain = |part: &str| {
+        !matches!(part, "." | "..")
+            && !part.starts_with('-')
+            && (1..=14).contains(&part.len())
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte))
+    };
+    if zone.eq_ignore_ascii_case("local") {
+        let why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+        return Some(why.to_owned());
+    }
+    (!zone.split('/').all(plain) || !cron::is_zone(zone)).then(|| format!("unknown time zone {zone}"))
+}
+
+fn cron_job(spec: &Value, old: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let schedule = text(spec, "schedule");
-    let fields: Vec<&str> = schedule.split_whitespace().collect();
     if schedule.is_empty() {
         errors.push(FieldError::required("spec.schedule", ""));
-    } else if fields.len() != 5 && !schedule.starts_with('@') {
-        let why = format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" "));
-        errors.push(FieldError::invalid("spec.schedule", &json!(schedule), &why));
+    } else {
+        let mut wrong: Vec<String> = cron::parse(schedule).err().into_iter().collect();
+        match schedule.contains("TZ") {
+            true if !old["schedule"].as_str().is_some_and(|old| old.contains("TZ")) => {
+                wrong.push("cannot use TZ or CRON_TZ in schedule, use timeZone field instead".to_owned());
+            }
+            true if !spec["timeZone"].is_null() => {
+                wrong.push("cannot use both timeZone field and TZ or CRON_TZ in schedule".to_owned());
+            }
+            _ => {}
+        }
+        let error = |why: &String| FieldError::invalid("spec.schedule", &json!(schedule), why);
+        errors.extend(wrong.iter().map(error));
+    }
+    errors.extend(not_negative("spec.startingDeadlineSeconds", &spec["startingDeadlineSeconds"]));
+    if old.get("timeZone") != spec.get("timeZone")
+        && let Some(zone) = spec["timeZone"].as_str()
+        && let Some(why) = zone_error(zone)
+    {
+        errors.push(FieldError::invalid("spec.timeZone", &json!(zone), &why));
     }
     let policy = text(spec, "concurrencyPolicy");
     let known = ["Allow", "Forbid", "Replace"];
@@ -115,5 +150,8 @@ fn cron_job(spec: &Value) -> Vec<FieldError> {
         errors.push(FieldError::unsupported("spec.concurrencyPolicy", &json!(policy), &known));
     }
     errors.extend(job("spec.jobTemplate.spec", &spec["jobTemplate"]["spec"]));
+    for field in ["successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
+        errors.extend(not_negative(&format!("spec.{field}"), &spec[field]));
+    }
     errors
 }
