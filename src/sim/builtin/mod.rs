@@ -10,7 +10,7 @@ mod defaults;
 mod quantity;
 mod warnings;
 
-pub use checks::errors;
+pub use checks::{errors, resize_errors};
 pub use defaults::fill;
 pub use quantity::{canonical_quantities, qos};
 pub use warnings::warnings;

@@ -9,12 +9,14 @@ mod accounts;
 mod acts;
 mod claim;
 mod deployments;
+mod disruption;
 mod garbage;
 mod namespaces;
 mod pod;
 mod pods;
 mod replica_sets;
 mod template_hash;
+mod volumes;
 
 pub use pods::NODE;
 
@@ -43,13 +45,17 @@ const fn role(
     Role { name, heard, sync, tries: None }
 }
 
-const ROLES: [Role; 7] = [
+const ROLES: [Role; 11] = [
     role("garbage-collector-controller", garbage::heard, |_, _| Ok(())),
     role("namespace-controller", namespaces::heard, namespaces::sync),
     role("serviceaccount-controller", accounts::heard_of_accounts, accounts::accounts),
     role("root-ca-certificate-publisher-controller", accounts::heard_of_certificates, accounts::certificates),
     Role { tries: Some(15), ..role("deployment-controller", deployments::heard, deployments::sync) },
     role("replicaset-controller", replica_sets::heard, replica_sets::sync),
+    role("disruption-controller", disruption::heard, disruption::sync),
+    role("persistentvolume-binder-controller", volumes::heard_of_binding, volumes::bind),
+    role("persistentvolumeclaim-protection-controller", volumes::heard_of_claims, volumes::protect_claim),
+    role("persistentvolume-protection-controller", volumes::heard_of_volumes, volumes::protect_volume),
     role("pod", pods::heard, pods::sync),
 ];
 

@@ -39,7 +39,7 @@ mod watch;
 pub use call::Call;
 pub use inner::act;
 pub use names::{label_errors, label_map_errors};
-pub use pods::set_condition;
+pub use pods::{allow_disruptions, set_condition};
 pub use reply::Reply;
 pub use restore::restore;
 pub use route::{Handled, handle};

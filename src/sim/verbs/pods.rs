@@ -163,14 +163,36 @@ fn budget(state: &mut State, call: &Call<'_>, pod: &Value, options: &DeleteOptio
     Ok(())
 }
 
+/// Says in the condition of a budget whether a pod may go: status, reason and message.
+pub fn allow_disruptions(budget: &mut Value, now: &str, says: (&str, &str, &str), generation: Value) {
+    let (status, reason, message) = says;
+    let list = budget["status"]["conditions"].as_array().into_iter().flatten();
+    let known =
+        list.into_iter().find(|known| known["type"] == "DisruptionAllowed" && known["status"] == status);
+    let since = known.map_or_else(|| json!(now), |known| known["lastTransitionTime"].clone());
+    let condition = json!({
+        "type": "DisruptionAllowed", "status": status, "reason": reason, "message": message,
+        "observedGeneration": generation, "lastTransitionTime": since,
+    });
+    set_condition(budget, condition);
+}
+
 /// Notes a disruption in the budget that allowed it.
 fn disrupt(state: &mut State, key: &ObjectKey, budget: &Value, pod: &Value) {
     let allowed = budget["status"]["disruptionsAllowed"].as_i64().unwrap_or(0);
     let mut less = budget.clone();
     less["status"]["disruptionsAllowed"] = json!(allowed - 1);
+    if allowed == 1 {
+        let generation = less["status"]["observedGeneration"].clone();
+        let says = ("False", "InsufficientPods", "");
+        allow_disruptions(&mut less, &state.clock.seconds(), says, generation);
+    }
     let pod_name = pod["metadata"]["name"].as_str().unwrap_or_default();
     less["status"]["disruptedPods"][pod_name] = json!(state.clock.seconds());
-    state.store.put(key, less);
+    let namespace = key.namespace.as_deref().unwrap_or_default();
+    let path = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets/{}/status", key.name);
+    // Nobody else writes between reading and writing, so this cannot be refused.
+    let _ = super::act(state, "kube-apiserver", &http::Method::PUT, &path, &less);
 }
 
 /// The log of a container; there is no kubelet that wrote one.

@@ -31,8 +31,10 @@ pub fn for_create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Res
             object["status"] = json!({"phase": "Active"});
         }
         ("", "pods") => pod_status(state, object),
-        ("", "persistentvolumeclaims" | "persistentvolumes") => {
-            object["status"] = json!({"phase": "Pending"})
+        ("", "persistentvolumeclaims") => object["status"] = json!({"phase": "Pending"}),
+        ("", "persistentvolumes") => {
+            let now = state.clock.seconds();
+            object["status"] = json!({"phase": "Pending", "lastPhaseTransitionTime": now});
         }
         ("", "services") => {
             object["status"] = json!({"loadBalancer": {}});
@@ -93,6 +95,19 @@ pub fn for_update(call: &Call<'_>, old: &Value, object: &mut Value) {
     }
     generation(call, old, object);
     super::decode::tidy(&mut object["metadata"]);
+}
+
+/// Notes when a volume came into another phase, unless its writer did.
+pub fn stamp(state: &State, call: &Call<'_>, old: &Value, object: &mut Value) {
+    let field = "lastPhaseTransitionTime";
+    let (before, status) = (&old["status"], &object["status"]);
+    if call.kind.is_core("persistentvolumes")
+        && call.subresource() == Some("status")
+        && before["phase"] != status["phase"]
+        && (status[field].is_null() || status[field] == before[field])
+    {
+        object["status"][field] = json!(state.clock.seconds());
+    }
 }
 
 /// The generation counts changes of what is wanted.

@@ -148,6 +148,9 @@ pub fn errors(call: &Call<'_>, object: &Value, old: Option<&Value>) -> Vec<Field
         schema.finish(object, old, &mut errors);
         return errors;
     }
+    if call.kind.is_core("pods") && call.subresource() == Some("resize") {
+        return old.map(builtin::resize_errors).unwrap_or_default();
+    }
     // What is below a status is the business of controllers.
     if call.subresource().is_some() {
         return Vec::new();

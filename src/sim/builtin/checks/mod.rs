@@ -44,6 +44,16 @@ pub fn errors(kind: &Kind, object: &Value, old: Option<&Value>) -> Vec<FieldErro
     errors
 }
 
+/// What is wrong with the wish to resize a pod: its node must be one that can.
+pub fn resize_errors(old: &Value) -> Vec<FieldError> {
+    let mut statuses = old["status"]["containerStatuses"].as_array().into_iter().flatten();
+    let running = statuses.find(|status| status["state"].get("running").is_some());
+    if running.is_none_or(|status| status.get("resources").is_some()) {
+        return Vec::new();
+    }
+    vec![FieldError::forbidden("spec", "Pod running on node without support for resize")]
+}
+
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
