@@ -10,6 +10,7 @@ mod acts;
 mod claim;
 mod deployments;
 mod disruption;
+mod endpoints;
 mod garbage;
 mod namespaces;
 mod pod;
@@ -45,13 +46,15 @@ const fn role(
     Role { name, heard, sync, tries: None }
 }
 
-const ROLES: [Role; 11] = [
+const ROLES: [Role; 13] = [
     role("garbage-collector-controller", garbage::heard, |_, _| Ok(())),
     role("namespace-controller", namespaces::heard, namespaces::sync),
     role("serviceaccount-controller", accounts::heard_of_accounts, accounts::accounts),
     role("root-ca-certificate-publisher-controller", accounts::heard_of_certificates, accounts::certificates),
     Role { tries: Some(15), ..role("deployment-controller", deployments::heard, deployments::sync) },
     role("replicaset-controller", replica_sets::heard, replica_sets::sync),
+    role("endpoints-controller", endpoints::heard_of_endpoints, endpoints::sync_endpoints),
+    role("endpointslice-controller", endpoints::heard_of_slices, endpoints::sync_slices),
     role("disruption-controller", disruption::heard, disruption::sync),
     role("persistentvolume-binder-controller", volumes::heard_of_binding, volumes::bind),
     role("persistentvolumeclaim-protection-controller", volumes::heard_of_claims, volumes::protect_claim),

@@ -36,6 +36,8 @@ pub struct State {
     pub agenda: Agenda,
     /// What controllers have said in events.
     pub said: Correlator,
+    /// When what a controller tells about an object changed last, by the names of its parts.
+    pub triggers: BTreeMap<(&'static str, ObjectKey), BTreeMap<String, Timestamp>>,
     /// When the controllers work again, in milliseconds since the start.
     pub waking: Option<u64>,
 }
@@ -93,6 +95,7 @@ impl State {
             dependents: BTreeMap::new(),
             agenda: Agenda::default(),
             said: Correlator::default(),
+            triggers: BTreeMap::new(),
             waking: None,
         }
     }
