@@ -16,6 +16,8 @@ mod namespaces;
 mod pod;
 mod pods;
 mod replica_sets;
+mod revisions;
+mod stateful_sets;
 mod template_hash;
 mod volumes;
 
@@ -46,13 +48,14 @@ const fn role(
     Role { name, heard, sync, tries: None }
 }
 
-const ROLES: [Role; 13] = [
+const ROLES: [Role; 14] = [
     role("garbage-collector-controller", garbage::heard, |_, _| Ok(())),
     role("namespace-controller", namespaces::heard, namespaces::sync),
     role("serviceaccount-controller", accounts::heard_of_accounts, accounts::accounts),
     role("root-ca-certificate-publisher-controller", accounts::heard_of_certificates, accounts::certificates),
     Role { tries: Some(15), ..role("deployment-controller", deployments::heard, deployments::sync) },
     role("replicaset-controller", replica_sets::heard, replica_sets::sync),
+    role("statefulset-controller", stateful_sets::heard, stateful_sets::sync),
     role("endpoints-controller", endpoints::heard_of_endpoints, endpoints::sync_endpoints),
     role("endpointslice-controller", endpoints::heard_of_slices, endpoints::sync_slices),
     role("disruption-controller", disruption::heard, disruption::sync),

@@ -210,7 +210,9 @@ impl Schema {
 
     /// Whether a map or struct is applied as a whole.
     pub fn is_atomic(&self) -> bool {
-        self.atomic.or(self.shape().atomic).unwrap_or(false)
+        // What no Go type describes is one piece to the server.
+        let raw = self.shape().name == Some("RawExtension");
+        self.atomic.or(self.shape().atomic).unwrap_or(raw)
     }
 
     /// How server-side apply tells the items of the list apart; `None` when it is atomic.
