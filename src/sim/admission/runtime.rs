@@ -1,11 +1,10 @@
 use super::namespaces::name_of;
 use crate::{
     sim::{
-        builtin::Quantity,
         refusal::forbidden,
         verbs::{Call, State},
     },
-    wire::Failure,
+    wire::{Failure, Quantity},
 };
 use serde_json::{Value, json};
 

@@ -172,9 +172,9 @@ impl Look<'_> {
             .find(|pod| self.unavailable(*pod))
             .flatten();
         for pod in &condemned {
-            let waits =
-                dying(pod) || (self.unavailable(Some(pod)) && first.is_some_and(|first| first != *pod));
-            if !dying(pod) && !(ordered && waits) {
+            let waits = self.unavailable(Some(pod)) && first.is_some_and(|first| first != *pod);
+            let may = !ordered || !waits;
+            if may && !dying(pod) {
                 self.drop(pod)?;
             }
             if ordered {

@@ -9,11 +9,10 @@ use super::{
 };
 use crate::{
     sim::{
-        builtin::Quantity,
         store::News,
         verbs::{State, selects},
     },
-    wire::{ObjectKey, Resource},
+    wire::{ObjectKey, Quantity, Resource},
 };
 use serde_json::{Value, json};
 use std::sync::Arc;

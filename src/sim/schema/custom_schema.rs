@@ -336,33 +336,11 @@ fn leads_somewhere(schema: &Value, path: &str) -> bool {
     here.is_some()
 }
 
-/// Where the literal texts of a rule stand.
-fn literals(rule: &str) -> Vec<std::ops::Range<usize>> {
-    let (bytes, mut at, mut found) = (rule.as_bytes(), 0, Vec::new());
-    while at < bytes.len() {
-        let quote = bytes[at];
-        if !matches!(quote, b'"' | b'\'') {
-            at += 1;
-            continue;
-        }
-        let raw = at > 0 && matches!(bytes[at - 1], b'r' | b'R');
-        let long = bytes[at..].starts_with(&[quote; 3]);
-        let (start, width) = (at, if long { 3 } else { 1 });
-        at += width;
-        while at < bytes.len() && !bytes[at..].starts_with(&[quote; 3][..width]) {
-            at += if bytes[at] == b'\\' && !raw { 2 } else { 1 };
-        }
-        at = (at + width).min(bytes.len());
-        found.push(start..at);
-    }
-    found
-}
-
 /// The first field of `self` that a rule reads and the schema does not have, as the compiler says it.
 /// `root` is the schema of a whole object, which has its metadata whether the schema says so or not.
 fn undefined_field(schema: &Value, rule: &str, root: bool) -> Option<String> {
     let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let texts = literals(rule);
+    let texts = super::literals::of(rule);
     for (start, _) in rule.match_indices("self.") {
         if texts.iter().any(|text| text.contains(&start)) {
             continue;

@@ -10,6 +10,7 @@ mod custom_schema;
 mod definitions;
 mod format;
 mod go_decode;
+mod literals;
 mod model;
 mod pattern;
 mod prune;
