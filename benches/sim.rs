@@ -26,6 +26,10 @@ const MERGE: &str = "application/merge-patch+json";
 const JSON: &str = "application/json";
 
 fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args().any(|argument| argument == "--whole") {
+        row("one whole operator test (echo, from creation to deletion)", per_run(|| whole(true)))?;
+        return row("an hour of an idle operator", per_run(|| whole(false)));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     row("start of an empty server", format!("{:.2?}", median(101, || drop(black_box(server())))))?;
     for objects in [100, 10_000, 100_000] {

@@ -36,8 +36,8 @@ pub(crate) fn requests() -> Result<(), Box<dyn Error>> {
 /// The mean time of each request.
 async fn measure(client: &Client) -> kube::Result<Vec<(&'static str, Duration)>> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), "default");
-    let mut map = ConfigMap::default();
-    map.data = Some([("filler".to_owned(), "x".repeat(760))].into());
+    let data = Some([("filler".to_owned(), "x".repeat(760))].into());
+    let mut map = ConfigMap { data, ..ConfigMap::default() };
     let mut times = Vec::new();
     let start = kubetape::entropy::instant();
     for number in 0..ROUNDS {

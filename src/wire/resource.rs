@@ -75,6 +75,7 @@ impl Ord for ObjectKey {
             namespace.bytes().chain([b'/'])
         }
         let namespaces = match (&self.namespace, &other.namespace) {
+            (Some(a), Some(b)) if a == b => Ordering::Equal,
             (Some(a), Some(b)) => segment(a).cmp(segment(b)),
             (a, b) => a.is_some().cmp(&b.is_some()),
         };

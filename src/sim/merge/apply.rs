@@ -92,7 +92,8 @@ fn applied(
     let own = Id::apply(write.manager, write.subresource);
     let merged = united(live, config, schema);
     let last = managers.0.get(&own).cloned();
-    let fields = owned(config, schema).without(&discarded);
+    let mut fields = owned(config, schema);
+    fields.remove(&discarded);
     let time = last.as_ref().and_then(|last| last.time.clone());
     managers.0.insert(own.clone(), Owner { version: write.version.to_owned(), time, fields });
     let after = match last {
@@ -108,7 +109,8 @@ fn applied(
             manager: id.text(),
             path: path.iter().map(Element::to_string).collect(),
         }));
-        owner.fields = owner.fields.difference(&taken).difference(&changes.removed);
+        owner.fields.subtract(&taken);
+        owner.fields.subtract(&changes.removed);
     }
     if !force && !conflicts.is_empty() {
         conflicts.sort_by(|left, right| left.manager.cmp(&right.manager));
@@ -121,16 +123,17 @@ fn applied(
 /// Any other write: the manager of `write` takes what differs between `live` and `new` from everybody, and
 /// what is gone nobody owns. `new` comes back with its `managedFields`.
 pub fn track_update(live: Option<&Value>, new: Value, write: &Write) -> Value {
-    let zero = write.schema.zero();
-    let (new, given) = without_managers(&new);
-    let live = live.map(without_managers);
-    let mut managers = base(live.as_ref().map(|(_, list)| list), &given, write);
+    let (new, given) = split(new);
+    let mut managers = base(live.map(|live| &live["metadata"]["managedFields"]), &given, write);
     // An object that nobody owns anything of is not tracked until somebody applies it.
     if managers.0.is_empty() && live.is_some() {
         return new;
     }
-    let before = live.map_or(zero, |(live, _)| live);
-    let tracked = updated(&before, &new, &mut managers, write);
+    // That the live object has `managedFields` counts for nothing: nobody owns those.
+    let tracked = match live {
+        Some(live) => updated(live, &new, &mut managers, write),
+        None => updated(&write.schema.zero(), &new, &mut managers, write),
+    };
     managers.drop_identity();
     let own = Id::update(write.manager, write.version, write.subresource);
     if let Some(owner) = managers.0.get_mut(&own).filter(|_| tracked) {
@@ -164,7 +167,8 @@ fn updated(before: &Value, after: &Value, managers: &mut Managers, write: &Write
     if written.is_empty() {
         return false;
     }
-    let (fields, time) = kept.map_or((written.clone(), None), |own| (own.fields.union(&written), own.time));
+    let (mut fields, time) = kept.map_or_else(Default::default, |own| (own.fields, own.time));
+    fields.add(&written);
     managers.0.insert(own, Owner { version: write.version.to_owned(), time, fields });
     true
 }
@@ -174,13 +178,16 @@ fn read(list: &Value, write: &Write) -> Managers {
     let mut managers = Managers::decode(list).unwrap_or_default();
     managers.0.retain(|_, owner| write.served.is_empty() || write.served.contains(&owner.version.as_str()));
     for owner in managers.0.values_mut() {
-        owner.fields = owner.fields.fitted(Some(write.schema));
+        owner.fields.fit(Some(write.schema));
     }
     managers
 }
 
 fn without_managers(object: &Value) -> (Value, Value) {
-    let mut object = object.clone();
+    split(object.clone())
+}
+
+fn split(mut object: Value) -> (Value, Value) {
     let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
     let list = metadata.and_then(|metadata| metadata.remove("managedFields")).unwrap_or_default();
     (object, list)
@@ -203,12 +210,29 @@ pub fn keep_times(live: &Value, new: &mut Value) {
         }
         list
     };
-    let ((bare, old), (new_bare, now)) = (without_managers(live), without_managers(new));
+    let (old, now) = (&live["metadata"]["managedFields"], &new["metadata"]["managedFields"]);
     let sorted = |list: &Value| Managers::decode(&timeless(list));
-    if same(&bare, &new_bare) && sorted(&old) == sorted(&now) && new["metadata"].is_object() && !old.is_null()
-    {
-        new["metadata"]["managedFields"] = old;
+    if !old.is_null() && new["metadata"].is_object() && alike(live, new) && sorted(old) == sorted(now) {
+        new["metadata"]["managedFields"] = old.clone();
     }
+}
+
+/// Whether two objects are the same but for their `managedFields`.
+fn alike(a: &Value, b: &Value) -> bool {
+    let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return false };
+    let others = |object: &Value| {
+        object.as_object().map(|members| members.len() - usize::from(members.contains_key("managedFields")))
+    };
+    let metadata = |a: &Value, b: &Value| {
+        let mut members = a.as_object().into_iter().flatten().filter(|(key, _)| *key != "managedFields");
+        others(a) == others(b) && members.all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+    };
+    a.len() == b.len()
+        && a.iter().all(|(key, a)| match (key.as_str(), b.get(key)) {
+            (_, None) => false,
+            ("metadata", Some(b)) => metadata(a, b),
+            (_, Some(b)) => same(a, b),
+        })
 }
 
 fn refusal(config: &Value, wrong: &[String]) -> String {

@@ -23,10 +23,11 @@ impl Changes {
     }
 
     /// The changes outside some fields.
-    pub(super) fn without(&self, fields: &FieldSet) -> Self {
-        let [removed, modified, added] =
-            [&self.removed, &self.modified, &self.added].map(|set| set.without(fields));
-        Self { removed, modified, added }
+    pub(super) fn without(mut self, fields: &FieldSet) -> Self {
+        for set in [&mut self.removed, &mut self.modified, &mut self.added] {
+            set.remove(fields);
+        }
+        self
     }
 
     /// What has another value now.

@@ -58,13 +58,50 @@ impl FieldSet {
     /// What is in one of both.
     #[must_use]
     pub(super) fn union(&self, other: &Self) -> Self {
-        let mut all = self.0.clone();
+        let mut all = self.clone();
+        all.add(other);
+        all
+    }
+
+    /// Adds what is in the other.
+    pub(super) fn add(&mut self, other: &Self) {
         for (element, entry) in &other.0 {
-            let mine = all.entry(element.clone()).or_default();
-            mine.member |= entry.member;
-            mine.below = mine.below.union(&entry.below);
+            match self.0.get_mut(element) {
+                Some(mine) => {
+                    mine.member |= entry.member;
+                    mine.below.add(&entry.below);
+                }
+                None => {
+                    self.0.insert(element.clone(), entry.clone());
+                }
+            }
         }
-        Self(all)
+    }
+
+    /// Takes the paths of the other away; what is below them stays.
+    pub(super) fn subtract(&mut self, other: &Self) {
+        self.narrow(other, |mine, theirs| {
+            mine.member &= !theirs.member;
+            mine.below.subtract(&theirs.below);
+        });
+    }
+
+    /// Takes the paths of the other away, and what is below them.
+    pub(super) fn remove(&mut self, other: &Self) {
+        self.narrow(other, |mine, theirs| match theirs.member {
+            true => *mine = Entry::default(),
+            false => mine.below.remove(&theirs.below),
+        });
+    }
+
+    fn narrow(&mut self, other: &Self, with: impl Fn(&mut Entry, &Entry)) {
+        for (element, theirs) in &other.0 {
+            let Some(mine) = self.0.get_mut(element) else { continue };
+            with(mine, theirs);
+            if !mine.member && mine.below.is_empty() {
+                self.0.remove(element);
+            }
+        }
     }
 
     fn zip(&self, other: &Self, with: impl Fn(&Entry, &Entry) -> Entry) -> Self {
@@ -87,19 +124,9 @@ impl FieldSet {
     /// What is not in the other; what is below a path of the other stays.
     #[must_use]
     pub(super) fn difference(&self, other: &Self) -> Self {
-        self.zip(other, |mine, theirs| Entry {
-            member: mine.member && !theirs.member,
-            below: mine.below.difference(&theirs.below),
-        })
-    }
-
-    /// What is neither in the other nor below a path of it.
-    #[must_use]
-    pub(super) fn without(&self, other: &Self) -> Self {
-        self.zip(other, |mine, theirs| match theirs.member {
-            true => Entry::default(),
-            false => Entry { member: mine.member, below: mine.below.without(&theirs.below) },
-        })
+        let mut left = self.clone();
+        left.subtract(other);
+        left
     }
 
     /// All paths, in order.
@@ -126,19 +153,15 @@ impl FieldSet {
         Self(entries.collect())
     }
 
-    /// The set after its schema changed: what is applied as a whole now has nothing below.
-    #[must_use]
-    pub(super) fn fitted(&self, schema: Option<&Schema>) -> Self {
-        let entries = self.0.iter().map(|(element, entry)| {
+    /// Follows a change of the schema: what is applied as a whole now has nothing below.
+    pub(super) fn fit(&mut self, schema: Option<&Schema>) {
+        for (element, entry) in self.0.iter_mut().filter(|(_, entry)| !entry.below.is_empty()) {
             let inner = child(schema, element);
-            let whole = inner.is_some_and(is_whole);
-            let entry = match whole && !entry.below.is_empty() {
-                true => Entry { member: true, below: Self::default() },
-                false => Entry { member: entry.member, below: entry.below.fitted(inner) },
-            };
-            (element.clone(), entry)
-        });
-        Self(entries.collect())
+            match inner.is_some_and(is_whole) {
+                true => *entry = Entry { member: true, below: Self::default() },
+                false => entry.below.fit(inner),
+            }
+        }
     }
 
     /// The set as FieldsV1.
@@ -157,10 +180,9 @@ impl FieldSet {
     pub(super) fn decode(fields: &Value) -> Option<Self> {
         let mut set = Self::default();
         for (text, inner) in fields.as_object()?.iter().filter(|(text, _)| *text != ".") {
-            let inner: &Map<_, _> = inner.as_object()?;
-            let member = inner.is_empty() || inner.contains_key(".");
-            let below = Self::decode(&Value::Object(inner.clone()))?;
-            set.0.insert(Element::decode(text)?, Entry { member, below });
+            let members: &Map<_, _> = inner.as_object()?;
+            let member = members.is_empty() || members.contains_key(".");
+            set.0.insert(Element::decode(text)?, Entry { member, below: Self::decode(inner)? });
         }
         Some(set)
     }
@@ -246,7 +268,9 @@ mod tests {
         let left = set(json!({"f:a": {".": {}, "f:b": {}, "f:c": {}}}));
         let right = set(json!({"f:a": {".": {}, "f:b": {}}, "f:d": {}}));
         assert_eq!(left.difference(&right).encode(), json!({"f:a": {"f:c": {}}}));
-        assert_eq!(left.without(&right).encode(), json!({}));
+        let mut rest = left.clone();
+        rest.remove(&right);
+        assert_eq!(rest.encode(), json!({}));
         assert_eq!(left.intersection(&right).encode(), json!({"f:a": {".": {}, "f:b": {}}}));
         assert_eq!(left.union(&right).encode(), json!({"f:a": {".": {}, "f:b": {}, "f:c": {}}, "f:d": {}}));
     }

@@ -1,9 +1,27 @@
-use super::{fieldset::FieldSet, path::Element};
+use super::fieldset::FieldSet;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// Entries of updates that an object keeps apart.
 const UPDATES: usize = 10;
+
+/// What tells which object it is, and what the server sets.
+static IDENTITY: LazyLock<FieldSet> = LazyLock::new(|| {
+    FieldSet::of_fields(&[
+        "apiVersion",
+        "kind",
+        "metadata",
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.creationTimestamp",
+        "metadata.selfLink",
+        "metadata.uid",
+        "metadata.clusterName",
+        "metadata.generation",
+        "metadata.managedFields",
+        "metadata.resourceVersion",
+    ])
+});
 
 /// What tells the entries of `managedFields` apart. An applier is one whatever version it applies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,14 +89,15 @@ impl Managers {
     /// The entries in the server's order: applies first, then by time, manager, version and subresource.
     pub(super) fn encode(&self) -> Vec<Value> {
         let mut entries: Vec<_> = self.0.iter().collect();
-        entries.sort_by_key(|(id, owner)| {
-            (
-                id.update.is_some(),
-                owner.time.clone(),
-                id.manager.clone(),
-                owner.version.clone(),
-                id.subresource.clone(),
-            )
+        entries.sort_by(|(a, mine), (b, theirs)| {
+            let key = |id: &Id| id.update.is_some();
+            (key(a), &mine.time, &a.manager, &mine.version, &a.subresource).cmp(&(
+                key(b),
+                &theirs.time,
+                &b.manager,
+                &theirs.version,
+                &b.subresource,
+            ))
         });
         let entry = |(id, owner): (&Id, &Owner)| {
             let mut entry = json!({
@@ -101,14 +120,17 @@ impl Managers {
 
     /// What anybody owns.
     pub(super) fn all(&self) -> FieldSet {
-        self.0.values().fold(FieldSet::default(), |all, owner| all.union(&owner.fields))
+        let mut all = FieldSet::default();
+        self.0.values().for_each(|owner| all.add(&owner.fields));
+        all
     }
 
     /// Takes fields from everybody, and forgets who owns nothing.
     pub(super) fn take(&mut self, fields: &FieldSet) {
-        for owner in self.0.values_mut() {
-            owner.fields = owner.fields.difference(fields);
+        if fields.is_empty() {
+            return;
         }
+        self.0.values_mut().for_each(|owner| owner.fields.subtract(fields));
         self.drop_empty();
     }
 
@@ -118,21 +140,7 @@ impl Managers {
 
     /// Nobody owns what tells which object it is, nor what the server sets.
     pub(super) fn drop_identity(&mut self) {
-        let mut fields = FieldSet::of_fields(&["apiVersion", "kind", "metadata"]);
-        for name in [
-            "name",
-            "namespace",
-            "creationTimestamp",
-            "selfLink",
-            "uid",
-            "clusterName",
-            "generation",
-            "managedFields",
-            "resourceVersion",
-        ] {
-            fields.insert(&[Element::field("metadata"), Element::field(name)]);
-        }
-        self.take(&fields);
+        self.take(&IDENTITY);
     }
 
     /// Unites the oldest updates until few enough are left, those of each version in one entry.
@@ -160,7 +168,7 @@ impl Managers {
                     .0
                     .entry(bucket.clone())
                     .or_insert_with(|| Owner { fields: FieldSet::default(), ..owner.clone() });
-                all.fields = all.fields.union(&owner.fields);
+                all.fields.add(&owner.fields);
                 all.time = all.time.clone().max(owner.time);
             }
             first.insert(version, bucket);

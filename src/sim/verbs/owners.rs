@@ -14,8 +14,8 @@ pub fn updated(state: &State, call: &Call<'_>, old: &Value, object: Value) -> Va
 
 fn tracked(state: &State, call: &Call<'_>, old: Option<&Value>, object: Value) -> Value {
     let mut object = with(state, call, |write| match write {
-        Some(write) => track_update(old, object.clone(), write),
-        None => object.clone(),
+        Some(write) => track_update(old, object, write),
+        None => object,
     });
     // Who wrote a scale is noted without the time.
     if call.subresource() == Some("scale") {
