@@ -33,7 +33,7 @@ def fetch(server, args, pairs, accept):
     """One curl for many pages, so that connections are used again, a few at once as gather does."""
     config = "".join(f'url = "{server}{url}"\noutput = "{path}"\n' for url, path in pairs)
     # To an agent called curl a server sends indented pages, which are not those of others.
-    command = ["curl", "-sSf", "-A", "kubetape-bench", "--parallel", "--parallel-max", "8", "-H", "Accept: " + accept, *args, "-K", "-"]
+    command = ["curl", "-sSf", "--no-progress-meter", "-A", "kubetape-bench", "--parallel", "--parallel-max", "8", "-H", "Accept: " + accept, *args, "-K", "-"]
     subprocess.run(command, input=config.encode(), check=True)
 
 

@@ -3,8 +3,9 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubectl");
@@ -251,6 +252,58 @@ fn same(cluster: &Cluster, capture: &Path, rows: &[(&str, String)], what: &str) 
     assert!(wrong.is_empty(), "{what}: {} of {}\n{}", wrong.len(), rows.len(), wrong.join("\n\n"));
 }
 
+/// What is asked of a served capture beside `kubectl get`.
+const ASKED: &[&str] = &[
+    "describe deploy web -n shop",
+    "describe node",
+    "describe gd first -n shop",
+    "api-resources",
+    "api-versions",
+    "explain deploy.spec.strategy",
+    "explain gadget.spec",
+    "version",
+    "get po -A --chunk-size=3",
+    "get --raw /apis/apps/v1/namespaces/shop/deployments/web/status",
+    "rollout history deploy web -n shop",
+    "auth can-i list pods",
+];
+
+/// kubectl says of a served capture what it said of the cluster.
+fn served(cluster: &Cluster, capture: &Path, rows: &[(&str, String)]) {
+    let mut serve = cluster.command(env!("CARGO_BIN_EXE_kubetape"));
+    let mut serve = serve.args(["serve", capture.to_str().unwrap()]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let kubeconfig = line.trim().strip_prefix("export KUBECONFIG=").unwrap();
+    let kubectl = |args: &[&str]| {
+        let mut command = cluster.command(cluster.assets.join("kubectl"));
+        let output = command.env("KUBECONFIG", kubeconfig).args(args).output().unwrap();
+        let (out, said) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        (out, said)
+    };
+    let mut wrong = Vec::new();
+    let mut compare = |row: &str, real: &str, (ours, said): (String, String)| {
+        if ageless(real) != ageless(&ours) {
+            wrong.push(format!("{row}\nthe cluster:\n{real}\nserved:\n{ours}{said}"));
+        }
+    };
+    for (row, real) in rows {
+        let args = words(row);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        compare(row, real, kubectl(&[&["get"], args.as_slice()].concat()));
+    }
+    for row in ASKED {
+        let args: Vec<&str> = row.split(' ').collect();
+        compare(row, &good(cluster.kubectl(&args)), kubectl(&args));
+    }
+    let changed = kubectl(&["delete", "deploy", "web", "-n", "shop"]);
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n\n"));
+    assert!(changed.1.contains("can only be read"), "{changed:?}");
+}
+
 #[test]
 #[ignore = "needs a cluster: just e2e"]
 fn a_capture_is_printed_byte_for_byte_as_kubectl_prints_the_cluster() {
@@ -260,6 +313,7 @@ fn a_capture_is_printed_byte_for_byte_as_kubectl_prints_the_cluster() {
     good(cluster.kubetape(&["gather", capture.to_str().unwrap(), "--quiet"]));
     let rows = printed(&cluster);
     same(&cluster, &capture, &rows, "with the server's tables");
+    served(&cluster, &capture, &rows);
     for row in REFUSED {
         let args = words(row);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();

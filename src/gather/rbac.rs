@@ -23,6 +23,11 @@ pub async fn rbac(client: Client, options: &Options, account_namespace: &str) ->
         let rules = if spaces.is_some() && kind.namespaced { &mut inside } else { &mut everywhere };
         rules.entry(kind.group).or_default().insert(kind.plural);
     }
+    // What appears while others are watched.
+    if options.watch.is_some() && options.types.is_empty() && options.owned_by.is_none() {
+        let definitions = "customresourcedefinitions".to_owned();
+        everywhere.entry("apiextensions.k8s.io".to_owned()).or_default().insert(definitions);
+    }
     let account = json!({"kind": "ServiceAccount", "name": NAME, "namespace": account_namespace});
     let mut manifests = vec![json!({"apiVersion": "v1", "kind": "ServiceAccount",
         "metadata": {"name": NAME, "namespace": account_namespace}})];

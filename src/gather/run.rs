@@ -1,6 +1,6 @@
 use super::{
     Error, FORMAT_VERSION, KindReport, LogReport, Logs, Manifest, Missing, Options, Progress, WatchReport,
-    api::{Api, Why},
+    api::{Api, Refusal, Why},
     collect::Collector,
     discover::{Discovered, discover, openapi},
     manifest::Run,
@@ -9,10 +9,14 @@ use super::{
     sink::{self, Sink},
     watch,
 };
-use crate::entropy;
+use crate::{entropy, wire::escaped};
 use kube::Client;
 use serde_json::json;
 use std::{collections::BTreeSet, path::Path, time::Duration};
+
+const METADATA: &str = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json";
+/// The largest answer about one namespace.
+const NAMESPACE: usize = 1 << 20;
 
 /// Captures a cluster into `destination`: a directory, or a `.tar.zst`, `.tar.gz` or `.zip` file.
 ///
@@ -171,18 +175,36 @@ async fn namespaces(
     }
     let exact: Option<BTreeSet<String>> =
         options.namespaces.iter().map(|pattern| pattern.exact().map(str::to_owned)).collect();
+    let kind = found.kinds.resolve("namespaces").into_iter().next();
     if let Some(exact) = exact {
+        for name in &exact {
+            let path = kind.map(|kind| format!("{}/{}", kind.path(None), escaped(name)));
+            // Who may not look at it may still read what is in it.
+            if let Some(path) = path
+                && let Err(Refusal { why: Why::Gone, message, .. }) =
+                    api.bytes(&path, METADATA, NAMESPACE).await
+            {
+                other.push(Missing::new(format!("the namespace {name}"), Why::Gone, message));
+            }
+        }
         return Some(exact.into_iter().collect());
     }
-    let kind = found.kinds.resolve("namespaces").into_iter().next()?;
+    let kind = kind?;
     let accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json";
     match api.bytes(&kind.path(None), accept, 64 << 20).await {
         Ok(bytes) => {
             let list: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
             let names = list["items"].as_array().into_iter().flatten();
             let names = names.filter_map(|item| item["metadata"]["name"].as_str());
+            let names: Vec<&str> = names.collect();
+            for pattern in &options.namespaces {
+                if !names.iter().any(|name| pattern.matches(name)) {
+                    let what = format!("the namespaces {pattern}");
+                    other.push(Missing::new(what, Why::Gone, "no namespace has such a name"));
+                }
+            }
             let hit = |name: &&str| options.namespaces.iter().any(|pattern| pattern.matches(name));
-            Some(names.filter(hit).map(str::to_owned).collect())
+            Some(names.into_iter().filter(hit).map(str::to_owned).collect())
         }
         Err(refusal) => {
             // Without the names everything is asked for, and what does not match is left out here.

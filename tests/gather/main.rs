@@ -4,7 +4,6 @@
 
 mod fake;
 mod lists;
-mod newcomers;
 mod places;
 mod real;
 mod replayed;

@@ -99,6 +99,7 @@ fn summary(manifest: &Manifest, destination: &Path, progress: &Progress, args: &
         out::talk(" secrets  are in it as they are: --include-secrets was given");
     }
     out::talk(&format!(" try      kubetape show {place}"));
+    out::talk(&format!("          kubetape serve {place} -- kubectl get all -A"));
 }
 
 /// Durations as Go and kubectl write them: 30s, 2m, 1h30m.

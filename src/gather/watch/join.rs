@@ -95,14 +95,15 @@ impl Newcomers {
         if self.kinds.iter().any(|wanted| wanted.kind.full_name() == name) {
             return Ok(());
         }
-        // One that cannot be read is told by the watch of definitions, if they are wanted.
-        let Ok(bytes) = self.api.bytes(&format!("{DEFINITIONS}/{}", escaped(name)), JSON, LIMIT).await else {
-            return Ok(());
-        };
-        let definition: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        // As a list, which needs no other right. One that cannot be read is told by the watch of definitions, if
+        // they are wanted.
+        let path = format!("{DEFINITIONS}?fieldSelector=metadata.name%3D{}", escaped(name));
+        let Ok(bytes) = self.api.bytes(&path, JSON, LIMIT).await else { return Ok(()) };
+        let list: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let definition = &list["items"][0];
         // Until it is established there is nothing to list; then it changes again.
-        let Some(kind) = established(&definition) else { return Ok(()) };
-        let kind = self.preferred(kind, &definition).await;
+        let Some(kind) = established(definition) else { return Ok(()) };
+        let kind = self.preferred(kind, definition).await;
         let Ok(found) = wanted(&self.options, &Kinds::new([kind])) else { return Ok(()) };
         for mut wanted in found {
             let namespaces: Option<Vec<String>> =

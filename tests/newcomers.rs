@@ -1,4 +1,5 @@
 //! Kinds and namespaces that appear while a capture watches.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use kube::{
     Api, Client,
@@ -6,7 +7,7 @@ use kube::{
     core::{ApiResource, GroupVersionKind},
 };
 use kubetape::{
-    gather::{Logs, Manifest, Options, Progress, gather},
+    gather::{Logs, Manifest, Options, Progress, Why, gather},
     sim::Sim,
     tape::{Event, Tape},
 };
@@ -108,6 +109,12 @@ async fn seen(options: Options, objects: Vec<Value>, wanted: &[&str]) -> (Vec<St
     (names.into_iter().collect(), manifest)
 }
 
+/// Nothing is missing but watches that had not begun when the capture was ended.
+fn only_stopped(manifest: &Manifest) {
+    let watch = manifest.watch.as_ref().unwrap();
+    assert!(watch.gaps == 0 && watch.missing.iter().all(|missing| missing.why == Why::Stopped), "{watch:?}");
+}
+
 #[tokio::test]
 async fn a_kind_that_appears_is_watched_with_the_others() {
     let objects = vec![definition(), named("Ox", "shop", "big"), named("Ox", "shop", "small")];
@@ -117,8 +124,7 @@ async fn a_kind_that_appears_is_watched_with_the_others() {
     {
         assert!(names.iter().any(|found| found == name), "{name} is not among {names:?}");
     }
-    let watch = manifest.watch.unwrap();
-    assert!(watch.missing.is_empty() && watch.gaps == 0, "{:?}", watch.missing);
+    only_stopped(&manifest);
 }
 
 #[tokio::test]
@@ -135,5 +141,21 @@ async fn a_namespace_that_appears_and_fits_is_watched_and_no_other_is() {
     assert!(names.iter().any(|name| name == "ADDED ConfigMap shop-2/second"), "{names:?}");
     assert!(names.iter().any(|name| name == "ADDED ConfigMap shop/first"), "{names:?}");
     assert!(!names.iter().any(|name| name.contains("not-this")), "{names:?}");
-    assert!(manifest.watch.unwrap().missing.is_empty());
+    only_stopped(&manifest);
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_not_there_is_named() {
+    let spaces = ["default", "shp", "x*"].map(|pattern| pattern.parse().unwrap()).to_vec();
+    for (namespaces, expected) in [
+        (spaces[..2].to_vec(), vec!["the namespace shp"]),
+        (spaces.clone(), vec!["the namespaces shp", "the namespaces x*"]),
+    ] {
+        let sim = Sim::new(Default::default());
+        let place = tempfile::tempdir().unwrap();
+        let options = Options { namespaces, openapi: false, ..Options::default() };
+        let done = gather(client(&sim), "", &options, &place.path().join("c"), false, &Progress::new()).await;
+        let manifest = done.unwrap();
+        assert_eq!(manifest.other.iter().map(|missing| missing.what.as_str()).collect::<Vec<_>>(), expected);
+    }
 }
