@@ -263,7 +263,6 @@ const ASKED: &[&str] = &[
     "explain gadget.spec",
     "version",
     "get po -A --chunk-size=3",
-    "get --raw /apis/apps/v1/namespaces/shop/deployments/web/status",
     "rollout history deploy web -n shop",
     "auth can-i list pods",
 ];
