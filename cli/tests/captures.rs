@@ -4,8 +4,9 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 fn fixture(path: &str) -> PathBuf {
@@ -93,6 +94,12 @@ fn logs_of_every_layout_are_printed() {
     assert_eq!(show(&["logs/web", "-n", "shop", "-c", "side"]), (Some(0), "aside\n".into(), String::new()));
     let before = show(&["logs", "web", "-n", "shop", "-c", "main", "--previous"]);
     assert_eq!(before, (Some(0), "before\n".into(), String::new()));
+    let all = |args: &[&str]| show(&[&["logs/web", "-n", "shop", "--all-containers"], args].concat());
+    assert_eq!(all(&[]), (Some(0), "aside\nnow\n".into(), String::new()), "in the order of the Pod");
+    let marked = "[pod/web/side] aside\n[pod/web/main] now\n";
+    assert_eq!(all(&["--prefix", "--tail", "1"]), (Some(0), marked.into(), String::new()));
+    assert_eq!(all(&["--previous", "--tail=0"]), (Some(0), String::new(), String::new()));
+    assert_eq!(all(&["-c", "main"]).0, Some(2), "one container is not all");
     let (code, listed, _) = show(&["logs"]);
     assert!(
         code == Some(0)
@@ -193,6 +200,39 @@ fn captures_are_compared_and_nothing_else_is_taken_for_a_difference() {
         code == Some(3) && said.contains("absent cannot be read; see its name with ls"),
         "{code:?} {said}"
     );
+}
+
+#[test]
+fn one_of_two_captures_may_come_on_standard_input() {
+    let folder = folder(&[("web.yaml", WEB)]);
+    let place = folder.path().to_str().unwrap();
+    let diff = |args: &[&str], input: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kubetape"))
+            .arg("diff")
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Who refuses it at once does not read it.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let changed = WEB.replace("nginx", "httpd");
+    assert_eq!(diff(&[place, "-"], WEB), (Some(0), String::new(), String::new()));
+    let image = "spec.containers[name=main].image";
+    let (code, told, _) = diff(&[place, "-"], &changed);
+    assert!(code == Some(1) && told.contains(&format!("{image}  nginx → httpd")), "{told}");
+    let (code, told, _) = diff(&["-", place], &changed);
+    assert!(code == Some(1) && told.contains(&format!("{image}  httpd → nginx")), "{told}");
+    let tape = fixture("tapes/echo-bare.ktape");
+    let text = fs::read_to_string(&tape).unwrap();
+    assert_eq!(diff(&["-", tape.to_str().unwrap(), "-q"], &text).0, Some(0));
+    let (code, _, said) = diff(&["-", "-"], "");
+    assert!(code == Some(2) && said.contains("can be one of the two"), "{said}");
 }
 
 #[test]
