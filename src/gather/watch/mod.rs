@@ -5,6 +5,7 @@
 //! server has forgotten is made good by a new list, and the gap is a record. It never writes what `scrub` has
 //! not seen.
 
+mod brief;
 mod join;
 mod note;
 mod record;

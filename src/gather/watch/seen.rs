@@ -1,29 +1,31 @@
+use super::brief::Brief;
 use crate::wire::EventType;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-type Key = (String, String);
+/// `NAMESPACE/NAME`, or `/NAME`.
+type Key = Box<str>;
 
 /// The objects of one list as they were last seen, without what is in them.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     objects: BTreeMap<Key, Last>,
     /// Which of the lists this is; it grows with every new one.
-    round: u64,
+    round: u32,
 }
 
 #[derive(Debug)]
 struct Last {
-    version: String,
-    uid: String,
-    round: u64,
+    version: Brief,
+    uid: Brief,
+    round: u32,
 }
 
 impl Seen {
     /// Remembers an object.
     pub(super) fn put(&mut self, object: &Value) {
-        let last =
-            Last { version: text(object, "resourceVersion"), uid: text(object, "uid"), round: self.round };
+        let brief = |field| Brief::new(text(object, field));
+        let last = Last { version: brief("resourceVersion"), uid: brief("uid"), round: self.round };
         self.objects.insert(key(object), last);
     }
 
@@ -45,12 +47,11 @@ impl Seen {
 
     /// Whether this or a later version of the object was seen: a list in many pages may be newer than it says.
     fn is_known(&self, object: &Value) -> bool {
-        let Some(last) = self.objects.get(&key(object)).filter(|last| last.uid == text(object, "uid")) else {
-            return false;
-        };
-        let version = text(object, "resourceVersion");
-        match (version.parse::<u64>(), last.version.parse::<u64>()) {
-            (Ok(version), Ok(last)) => version <= last,
+        let same = |last: &&Last| last.uid == Brief::new(text(object, "uid"));
+        let Some(last) = self.objects.get(&key(object)).filter(same) else { return false };
+        let version = Brief::new(text(object, "resourceVersion"));
+        match (version.number(), last.version.number()) {
+            (Some(version), Some(last)) => version <= last,
             _ => version == last.version,
         }
     }
@@ -64,8 +65,9 @@ impl Seen {
     pub(super) fn compare(&mut self, object: Value) -> Vec<(EventType, Value)> {
         let key = key(&object);
         let known = self.objects.get(&key);
-        let same_object = known.is_some_and(|last| last.uid == text(&object, "uid"));
-        let changed = known.is_none_or(|last| last.version != text(&object, "resourceVersion"));
+        let brief = |field| Brief::new(text(&object, field));
+        let same_object = known.is_some_and(|last| last.uid == brief("uid"));
+        let changed = known.is_none_or(|last| last.version != brief("resourceVersion"));
         let gone = known.filter(|_| !same_object).map(|last| (EventType::Deleted, last.tomb(&key, &object)));
         self.put(&object);
         let event = if same_object { EventType::Modified } else { EventType::Added };
@@ -89,8 +91,10 @@ impl Seen {
 
 impl Last {
     /// What is known of a deleted object whose deletion nobody saw.
-    fn tomb(&self, (namespace, name): &Key, kind: &Value) -> Value {
-        let mut metadata = json!({"name": name, "uid": self.uid, "resourceVersion": self.version});
+    fn tomb(&self, key: &str, kind: &Value) -> Value {
+        let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+        let (uid, version) = (self.uid.to_string(), self.version.to_string());
+        let mut metadata = json!({"name": name, "uid": uid, "resourceVersion": version});
         if !namespace.is_empty() {
             metadata["namespace"] = json!(namespace);
         }
@@ -98,12 +102,12 @@ impl Last {
     }
 }
 
-fn text(object: &Value, field: &str) -> String {
-    object["metadata"][field].as_str().unwrap_or_default().to_owned()
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object["metadata"][field].as_str().unwrap_or_default()
 }
 
 fn key(object: &Value) -> Key {
-    (text(object, "namespace"), text(object, "name"))
+    format!("{}/{}", text(object, "namespace"), text(object, "name")).into()
 }
 
 #[cfg(test)]
