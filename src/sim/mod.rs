@@ -14,6 +14,7 @@ mod controllers;
 mod crd;
 mod discovery;
 pub mod merge;
+mod protobuf;
 mod refusal;
 pub mod schema;
 mod service;

@@ -230,7 +230,7 @@ impl Sim {
                 }
                 mark += MARKS;
                 let Some(line) = watch.bookmark_now() else { continue };
-                return Some((Ok(Bytes::from(line)), Some((sim, watch, mark))));
+                return Some((Ok(line), Some((sim, watch, mark))));
             }
         })
     }

@@ -273,7 +273,7 @@ impl FieldSelector {
         self.0.iter().map(|(path, equal, value)| (path.as_str(), *equal, value.as_str()))
     }
 
-    /// The same requirements about other paths, one for each.
+    /// The same requirements about other paths, one for each; what stands behind a `|` is the value where there is none.
     pub fn renamed(self, paths: &[String]) -> Self {
         let pairs = self.0.into_iter().zip(paths);
         Self(pairs.map(|((_, equal, value), path)| (path.clone(), equal, value)).collect())
@@ -323,8 +323,9 @@ fn unescape(value: &str) -> Result<String, SelectorError> {
 }
 
 fn field(object: &Value, path: &str) -> String {
+    let (path, absent) = path.split_once('|').unwrap_or((path, ""));
     match object.pointer(&format!("/{}", path.replace('.', "/"))) {
-        None | Some(Value::Null) => String::new(),
+        None | Some(Value::Null) => absent.to_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }

@@ -1,3 +1,4 @@
+use super::decode::PROTOBUF;
 use crate::wire::Failure;
 use http::{HeaderMap, header};
 
@@ -19,6 +20,8 @@ pub enum Media {
     Json,
     /// `application/yaml`.
     Yaml,
+    /// `application/vnd.kubernetes.protobuf`.
+    Protobuf,
 }
 
 /// What an answer is turned into.
@@ -60,7 +63,7 @@ impl Form {
         let mut clauses: Vec<(u32, &str)> =
             accept.split(',').map(|clause| (1000 - quality(clause), clause.trim())).collect();
         clauses.sort_by_key(|(rank, _)| *rank);
-        let found = clauses.iter().find_map(|(_, clause)| read(clause));
+        let found = clauses.iter().find_map(|(_, clause)| read(clause, router));
         let (media, transform, asked) = found.ok_or_else(|| refuse(&clauses, router))?;
         Ok(Self { media, transform, pretty: pretty || asked })
     }
@@ -93,12 +96,13 @@ fn media(clause: &str) -> Option<Media> {
     match clause.split(';').next().unwrap_or_default().trim() {
         "*/*" | "application/*" | "application/json" => Some(Media::Json),
         "application/yaml" => Some(Media::Yaml),
+        PROTOBUF => Some(Media::Protobuf),
         _ => None,
     }
 }
 
-fn read(clause: &str) -> Option<(Media, Transform, bool)> {
-    let media = media(clause)?;
+fn read(clause: &str, router: bool) -> Option<(Media, Transform, bool)> {
+    let media = media(clause).filter(|media| router || *media != Media::Protobuf)?;
     let parameter = |wanted: &str| {
         let pairs = clause.split(';').skip(1).filter_map(|part| part.trim().split_once('='));
         pairs.into_iter().find(|(key, _)| *key == wanted).map(|(_, value)| value)
@@ -112,6 +116,10 @@ fn read(clause: &str) -> Option<(Media, Transform, bool)> {
         Some("PartialObjectMetadataList") if meta => Transform::MetadataList,
         Some(_) => return None,
     };
+    // Tables and metadata alone are answered in JSON, which these clients take too.
+    if media == Media::Protobuf && transform != Transform::None {
+        return None;
+    }
     Some((media, transform, parameter("pretty") == Some("1")))
 }
 

@@ -2,6 +2,7 @@ use super::{Call, State, call::Strictness, duplicates, go_json};
 use crate::{
     sim::{
         discovery::Custom,
+        protobuf,
         refusal::{FieldError, bad_request, invalid, invalid_as},
         schema::go_kind,
     },
@@ -11,6 +12,9 @@ use serde_json::{Map, Value, json};
 
 const KNOWN: &str = "the body of the request was in an unknown format - accepted media types include: \
     application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+/// The media type of protobuf.
+pub const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// The object in the body of a create or an update.
 ///
@@ -33,6 +37,7 @@ pub fn value(call: &Call<'_>) -> Result<Value, Failure> {
         Some("application/yaml") => duplicates::yaml(call.body)
             .map(|(value, _)| value)
             .map_err(|error| bad_request(format!("error converting YAML to JSON: yaml: {error}"))),
+        Some(PROTOBUF) if call.kind.custom.is_none() => protobuf::decode(call.body).map_err(bad_request),
         Some(_) => Err(Failure::new(415, "UnsupportedMediaType", KNOWN)),
     }
 }

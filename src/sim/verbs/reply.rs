@@ -1,11 +1,12 @@
 use super::{
     accept::{Form, Media, Transform, wrong_shape},
+    decode::PROTOBUF,
     table,
     watch::Watch,
 };
 use crate::{
     history::metadata_of,
-    sim::discovery::Kind,
+    sim::{discovery::Kind, protobuf},
     wire::{Body, Failure, Response, yaml},
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -68,9 +69,21 @@ pub fn render(
             (200, whole_list(list, kind, form, include, now)?)
         }
     };
+    if form.media == Media::Protobuf
+        && let Some(bytes) = protobuf::encode(&value)
+    {
+        return Ok(response(code, PROTOBUF, bytes));
+    }
     match (form.media, form.pretty) {
-        (Media::Json, false) => Ok(response(code, "application/json", format!("{value}\n"))),
-        (Media::Json, true) => Ok(response(code, "application/json", format!("{value:#}\n"))),
+        (Media::Json | Media::Protobuf, false) if kind.custom.is_none() => {
+            Ok(response(code, "application/json", typed_text(&value)))
+        }
+        (Media::Json | Media::Protobuf, false) => {
+            Ok(response(code, "application/json", format!("{value}\n")))
+        }
+        (Media::Json | Media::Protobuf, true) => {
+            Ok(response(code, "application/json", format!("{value:#}\n")))
+        }
         (Media::Yaml, _) => Ok(response(code, "application/yaml", yaml(&value))),
     }
 }
@@ -107,7 +120,10 @@ fn single(
 }
 
 fn list_metadata(list: &List, custom: bool) -> Value {
-    let mut metadata = json!({ "resourceVersion": list.rv });
+    let mut metadata = json!({});
+    if !list.rv.is_empty() {
+        metadata["resourceVersion"] = json!(list.rv);
+    }
     if custom || list.next.is_some() {
         metadata["continue"] = json!(list.next.as_deref().unwrap_or_default());
     }
@@ -160,6 +176,18 @@ fn plain_list(list: &List, kind: &Kind) -> Vec<u8> {
     }
     out.extend_from_slice(b"]}\n");
     out
+}
+
+/// An object as its Go type is written: first what it is, then who it is.
+fn typed_text(value: &Value) -> String {
+    let Some(members) = value.as_object() else { return format!("{value}\n") };
+    let first = ["kind", "apiVersion", "metadata"];
+    let head = first.iter().filter_map(|key| Some((*key, members.get(*key)?)));
+    let rest =
+        members.iter().map(|(key, value)| (key.as_str(), value)).filter(|(key, _)| !first.contains(key));
+    let parts: Vec<_> =
+        head.chain(rest).map(|(key, value)| format!("{}:{value}", Value::from(key))).collect();
+    format!("{{{}}}\n", parts.join(","))
 }
 
 /// An object in a list; those of built-in types do not say what they are.

@@ -2,16 +2,19 @@ use super::{
     Call, Reply, State,
     accept::{Form, Media},
     call::Strictness,
-    create, delete,
+    components, create,
+    decode::PROTOBUF,
+    delete,
     names::segment_errors,
     options::WriteOptions,
-    patch, pods, read,
+    patch, pods, published, read,
     reply::{indented, render, response, set},
     reviews, subresource, update, watch,
 };
 use crate::{
     sim::{
-        discovery::{Kind, OpenApi, document, openapi},
+        discovery::{Kind, document},
+        protobuf,
         refusal::{bad_request, no_method, no_resource, not_simulated},
     },
     wire::{Body, Failure, RequestInfo, Response, Verb, yaml},
@@ -75,7 +78,10 @@ pub fn handle(
 fn finish(call: &Call<'_>, outcome: Result<Reply, Failure>, now: jiff::Timestamp) -> Handled {
     let rendered = match outcome {
         Ok(Reply::Watch(watch)) => {
-            let mut carrier = response(200, "application/json", "");
+            let binary = call.form.media == Media::Protobuf;
+            let media =
+                if binary { "application/vnd.kubernetes.protobuf;stream=watch" } else { "application/json" };
+            let mut carrier = response(200, media, "");
             warn(call, &mut carrier);
             return Handled::Stream(watch, carrier.headers().clone());
         }
@@ -86,6 +92,7 @@ fn finish(call: &Call<'_>, outcome: Result<Reply, Failure>, now: jiff::Timestamp
     let mut answer = rendered.unwrap_or_else(|failure| match failure.code {
         406 if call.form.media == Media::Yaml => in_yaml(&failure),
         406 => pretty(&failure),
+        _ if call.form.media == Media::Protobuf => in_protobuf(&failure),
         _ if call.form.pretty => pretty(&failure),
         _ => failure.to_response(),
     });
@@ -104,6 +111,16 @@ fn warn(call: &Call<'_>, answer: &mut Response) {
 fn pretty(failure: &Failure) -> Response {
     let mut answer = failure.to_response();
     *answer.body_mut() = Body::full(indented(&failure.to_text()));
+    answer
+}
+
+/// A failure in protobuf, for who asked for that.
+fn in_protobuf(failure: &Failure) -> Response {
+    let mut answer = failure.to_response();
+    if let Some(bytes) = protobuf::encode(&failure.to_status()) {
+        *answer.body_mut() = Body::full(bytes);
+        answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(PROTOBUF));
+    }
     answer
 }
 
@@ -140,7 +157,7 @@ fn plain(state: &State, method: &Method, headers: &HeaderMap, info: &RequestInfo
     let probe = ["/healthz", "/livez", "/readyz"].iter().any(|probe| path.starts_with(probe));
     let found = document(&state.registry, path, info.query.get("verbose").is_some(), text(header::ACCEPT));
     if path.starts_with("/openapi/v3") {
-        return published(state, path, info.query.get("hash"), headers);
+        return published::published(state, path, info.query.get("hash"), headers);
     }
     let Some(found) = found else { return missing(state, path) };
     if *method != Method::GET && !(probe && *method == Method::HEAD) {
@@ -167,57 +184,6 @@ fn plain(state: &State, method: &Method, headers: &HeaderMap, info: &RequestInfo
         set(&mut answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     }
     answer
-}
-
-/// The OpenAPI documents, which clients keep by their hash.
-fn published(state: &State, path: &str, hash: Option<&str>, headers: &HeaderMap) -> Response {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match openapi(&state.registry, path, hash) {
-        None => {
-            let mut answer = response(404, "application/json", "");
-            answer.headers_mut().remove(header::CONTENT_TYPE);
-            answer
-        }
-        Some(OpenApi::Index(index)) => response(200, index.content_type, index.text),
-        Some(_) if path != "/openapi/v3" && !takes_json(text(header::ACCEPT)) => {
-            let mut answer = response(406, "application/json", "");
-            answer.headers_mut().remove(header::CONTENT_TYPE);
-            set(&mut answer, header::VARY, "Accept");
-            answer
-        }
-        Some(OpenApi::Moved(place, tag)) => {
-            let mut answer = response(301, "application/json", "");
-            for (name, value) in
-                [(header::LOCATION, place.as_str()), (header::ETAG, &tag), (header::VARY, "Accept")]
-            {
-                set(&mut answer, name, value);
-            }
-            answer
-        }
-        Some(OpenApi::Document(document)) => {
-            let mut answer = response(200, document.content_type, document.text);
-            let tag = document.tag.unwrap_or_default();
-            set(&mut answer, header::ETAG, &tag);
-            set(&mut answer, header::VARY, "Accept");
-            if hash.is_some() {
-                set(&mut answer, header::CACHE_CONTROL, "public, immutable");
-            }
-            if text(header::IF_NONE_MATCH) == tag {
-                *answer.status_mut() = StatusCode::NOT_MODIFIED;
-                *answer.body_mut() = Body::full("");
-            }
-            answer
-        }
-    }
-}
-
-/// Whether a client takes JSON, whatever it prefers.
-fn takes_json(accept: &str) -> bool {
-    let known = |clause: &str| {
-        let media = clause.split(';').next().unwrap_or_default().trim();
-        ["", "*/*", "application/*", "application/json"].contains(&media)
-    };
-    accept.split(',').any(known)
 }
 
 /// Groups of Kubernetes itself answer unknown paths with a `Status`, all others with a plain text.
@@ -342,6 +308,8 @@ pub(super) fn verb(state: &mut State, call: &mut Call<'_>) -> Result<Reply, Fail
         return subresource::handle(state, call, &sub);
     }
     match call.info.verb {
+        Verb::Get if call.kind.is_core("componentstatuses") => components::get(call),
+        Verb::List if call.kind.is_core("componentstatuses") => Ok(components::list()),
         Verb::Get => read::get(state, call),
         Verb::List => read::list(state, call),
         Verb::Watch => watch::watch(state, call),

@@ -57,6 +57,9 @@ fn path(kind: &Kind, label: &str) -> Result<String, Failure> {
         ("events", "source") => "source.component".to_owned(),
         ("events", label) => label.replacen("regarding.", "involvedObject.", 1),
         ("pods", "spec.host") => "spec.nodeName".to_owned(),
+        ("pods", "spec.hostNetwork") | ("nodes", "spec.unschedulable") => format!("{label}|false"),
+        ("jobs", "status.successful") => "status.succeeded|0".to_owned(),
+        ("replicationcontrollers", "status.replicas") => format!("{label}|0"),
         (_, label) => label.to_owned(),
     };
     if known.contains(&stored.as_str()) || known.contains(&label) {

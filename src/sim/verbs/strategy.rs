@@ -42,6 +42,13 @@ pub fn for_create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Res
         }
         ("networking.k8s.io", "ingresses") => object["status"] = json!({"loadBalancer": {}}),
         ("batch", "jobs") => job(object),
+        ("certificates.k8s.io", "certificatesigningrequests") => {
+            for field in ["uid", "extra"] {
+                object["spec"].as_object_mut().map(|spec| spec.remove(field));
+            }
+            object["spec"]["username"] = json!("admin");
+            object["spec"]["groups"] = json!(["system:masters", "system:authenticated"]);
+        }
         ("apiextensions.k8s.io", _) => crate::sim::crd::prepare(object),
         _ => {}
     }
@@ -49,7 +56,7 @@ pub fn for_create(state: &mut State, call: &Call<'_>, object: &mut Value) -> Res
 }
 
 /// Takes over from the old object what this request may not change.
-pub fn for_update(call: &Call<'_>, old: &Value, object: &mut Value) {
+pub fn for_update(state: &State, call: &Call<'_>, old: &Value, object: &mut Value) {
     let kind = &call.kind;
     let keep = |object: &mut Value, field: &str| {
         let Some(members) = object.as_object_mut() else { return };
@@ -76,6 +83,15 @@ pub fn for_update(call: &Call<'_>, old: &Value, object: &mut Value) {
             keep(object, "spec");
             if kind.is("apps", "deployments") {
                 object["metadata"]["labels"] = old["metadata"]["labels"].clone();
+            }
+        }
+        Some("approval") => {
+            let mut conditions = object["status"].get("conditions").cloned();
+            conditions.iter_mut().for_each(|list| approved(state, &old["status"]["conditions"], list));
+            keep(object, "spec");
+            keep(object, "status");
+            if let Some(conditions) = conditions {
+                object["status"]["conditions"] = conditions;
             }
         }
         Some("finalize") => {
@@ -107,6 +123,24 @@ pub fn stamp(state: &State, call: &Call<'_>, old: &Value, object: &mut Value) {
         && (status[field].is_null() || status[field] == before[field])
     {
         object["status"][field] = json!(state.clock.seconds());
+    }
+}
+
+/// Gives conditions the times that they came without.
+fn approved(state: &State, old: &Value, conditions: &mut Value) {
+    let now = state.clock.seconds();
+    for condition in conditions.as_array_mut().into_iter().flatten().filter(|condition| condition.is_object())
+    {
+        let same = |known: &&Value| ["type", "status"].iter().all(|key| known[*key] == condition[*key]);
+        let before = old.as_array().into_iter().flatten().find(same);
+        let since = before.map(|known| known["lastTransitionTime"].clone()).filter(|time| !time.is_null());
+        let times =
+            [("lastUpdateTime", json!(now)), ("lastTransitionTime", since.unwrap_or_else(|| json!(now)))];
+        for (key, time) in times {
+            if condition[key].is_null() {
+                condition[key] = time;
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{Call, Reply, State, patch, pods, read, reviews, scale, update};
+use super::{Call, Reply, State, patch, pods, read, scale, tokens, update};
 use crate::{
     sim::refusal::{not_found, not_simulated},
     wire::{Failure, Verb},
@@ -24,7 +24,7 @@ pub fn handle(state: &mut State, call: &Call<'_>, sub: &str) -> Result<Reply, Fa
         "eviction" => pods::evict(state, call),
         "log" => pods::log(state, call),
         "exec" | "attach" | "portforward" => pods::stream(state, call, sub),
-        "token" => reviews::token(state, call),
+        "token" => tokens::token(state, call),
         proxied if proxied == "proxy" || proxied.starts_with("proxy/") => pods::proxy(state, call),
         other => Err(not_simulated(&format!("the subresource {other:?} of {}", call.kind.resource))),
     }

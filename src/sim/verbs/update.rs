@@ -113,7 +113,7 @@ fn settle(state: &State, call: &Call<'_>, old: &Value, mut object: Value) -> Res
     if object["metadata"].get("uid").is_none() {
         set_or_drop(&mut object["metadata"], "uid", old["metadata"].get("uid"));
     }
-    strategy::for_update(call, old, &mut object);
+    strategy::for_update(state, call, old, &mut object);
     strategy::stamp(state, call, old, &mut object);
     super::owners::settle(old, &mut object);
     names::warn_of_finalizers(call, Some(old), &object);

@@ -11,10 +11,12 @@ use crate::{
     history::{Event, Scope, metadata_of},
     sim::{
         discovery::Kind,
+        protobuf,
         refusal::{FieldError, invalid_options},
     },
     wire::{EventType, Failure},
 };
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -28,9 +30,10 @@ pub struct Watch {
     transform: Transform,
     include: Option<String>,
     bookmarks: bool,
+    binary: bool,
     columns_sent: bool,
     after: u64,
-    waiting: VecDeque<String>,
+    waiting: VecDeque<Bytes>,
     over: bool,
     compactions: u64,
     now: Timestamp,
@@ -90,6 +93,7 @@ pub fn watch(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
         transform: call.form.transform,
         include: include.map(str::to_owned),
         bookmarks: query.is_true("allowWatchBookmarks"),
+        binary: call.form.media == Media::Protobuf,
         columns_sent: false,
         after: 0,
         waiting: VecDeque::new(),
@@ -158,8 +162,8 @@ fn watch_errors(how: &str, initial: Option<bool>, token: bool) -> Vec<FieldError
 
 impl Watch {
     /// The lines that are new, and how the stream goes on.
-    pub fn read(&mut self, state: &State) -> (Vec<String>, After) {
-        let mut lines: Vec<String> = self.waiting.drain(..).collect();
+    pub fn read(&mut self, state: &State) -> (Vec<Bytes>, After) {
+        let mut lines: Vec<Bytes> = self.waiting.drain(..).collect();
         self.now = state.clock.now();
         if self.over {
             return (lines, After::End);
@@ -187,7 +191,7 @@ impl Watch {
     }
 
     /// A bookmark of the present place, when they were asked for.
-    pub fn bookmark_now(&self) -> Option<String> {
+    pub fn bookmark_now(&self) -> Option<Bytes> {
         (self.bookmarks && self.after > 0).then(|| self.bookmark(false))
     }
 
@@ -205,18 +209,30 @@ impl Watch {
     }
 
     fn fail(&mut self, failure: &Failure) {
-        self.waiting.push_back(format!("{{\"type\":\"ERROR\",\"object\":{}}}\n", failure.to_text()));
+        let line = if self.binary {
+            self.frame("ERROR", &failure.to_status())
+        } else {
+            format!("{{\"type\":\"ERROR\",\"object\":{}}}\n", failure.to_text()).into()
+        };
+        self.waiting.push_back(line);
         self.over = true;
     }
 
-    fn line(&mut self, (event, object): &Event) -> String {
+    fn line(&mut self, (event, object): &Event) -> Bytes {
         let object = shown(&self.kind, object);
         let value = match self.transform {
             Transform::None => object,
             Transform::Metadata | Transform::MetadataList => Arc::new(metadata_of(&object)),
             Transform::Table => Arc::new(self.table(&object)),
         };
-        format!("{{\"type\":\"{event}\",\"object\":{value}}}\n")
+        self.frame(&event.to_string(), &value)
+    }
+
+    /// An event in the form of the stream.
+    fn frame(&self, event: &str, object: &Value) -> Bytes {
+        let binary = if self.binary { protobuf::frame(event, object) } else { None };
+        let line = || format!("{{\"type\":\"{event}\",\"object\":{object}}}\n");
+        binary.map_or_else(|| line().into(), Bytes::from)
     }
 
     /// A table of one row; only the first says what its columns are.
@@ -231,7 +247,7 @@ impl Watch {
         })
     }
 
-    fn bookmark(&self, initial: bool) -> String {
+    fn bookmark(&self, initial: bool) -> Bytes {
         let mut object = json!({
             "kind": self.kind.kind, "apiVersion": self.kind.api_version(),
             "metadata": {"resourceVersion": self.after.to_string()},
@@ -245,6 +261,6 @@ impl Watch {
             object["spec"] = json!({"containers": null});
             object["status"] = json!({});
         }
-        format!("{{\"type\":\"BOOKMARK\",\"object\":{object}}}\n")
+        self.frame("BOOKMARK", &object)
     }
 }

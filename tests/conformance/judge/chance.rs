@@ -10,6 +10,7 @@ use std::path::Path;
 pub(crate) struct Chance {
     known: Vec<(String, Regex)>,
     pub(crate) unordered: Vec<(String, u64)>,
+    lost: Vec<(String, u64, Vec<u8>)>,
 }
 
 impl Chance {
@@ -28,7 +29,27 @@ impl Chance {
             let line = entry["line"].as_u64().ok_or("a line without a number")?;
             chance.unordered.push((text_of(entry, "transcript")?.to_owned(), line));
         }
+        for entry in list["lost"].as_array().into_iter().flatten() {
+            let line = entry["line"].as_u64().ok_or("a line without a number")?;
+            let bytes = text_of(entry, "bytes")?.split(' ').map(|byte| u8::from_str_radix(byte, 16));
+            let bytes = bytes.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+            chance.lost.push((text_of(entry, "transcript")?.to_owned(), line, bytes));
+        }
         Ok(chance)
+    }
+
+    /// A body that was recorded as text, with the bytes that were lost in that.
+    pub(crate) fn raw(&self, name: &str, line: u64, text: &str) -> Vec<u8> {
+        let own = self.lost.iter().find(|(own, number, _)| own == name && *number == line);
+        let mut lost = own.map(|(.., bytes)| bytes.as_slice()).unwrap_or_default().iter();
+        let mut out = Vec::new();
+        for letter in text.chars() {
+            match (letter, lost.as_slice().is_empty()) {
+                ('\u{fffd}', false) => out.extend(lost.next()),
+                _ => out.extend(letter.to_string().bytes()),
+            }
+        }
+        out
     }
 
     /// Whether a difference is chance.

@@ -309,7 +309,10 @@ impl Play<'_> {
 
     fn request(&mut self, line: &Value) -> Ask {
         let body = match (line["rawBody"].as_str(), line.get("body")) {
-            (Some(raw), _) => Some(raw.as_bytes().to_vec()),
+            (Some(raw), _) => {
+                let number = line["n"].as_u64().unwrap_or_default();
+                Some(self.chance.raw(&self.script.name, number, raw))
+            }
             (None, Some(body)) => {
                 let (at, now) = (line["ms"].as_f64().unwrap_or(0.0) / 1000.0, self.server.epoch + self.now());
                 let moved = now - self.judge.volatile.epoch - at;

@@ -45,6 +45,10 @@ pub(super) fn cell(name: &str, path: &str, object: &Value) -> Value {
             service => json!(format!("{}/{}", text(service, ".namespace"), text(service, ".name"))),
         },
         "available" => json!(condition(object, "Available").unwrap_or("Unknown")),
+        "requested" => match object["spec"]["expirationSeconds"].as_i64() {
+            Some(seconds) => json!(crate::wire::span(seconds)),
+            None => json!("<none>"),
+        },
         "signing" => {
             let words = list(object, ".status.conditions").map(|c| text(c, ".type").to_owned());
             let words = joined(words);
