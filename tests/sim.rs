@@ -65,6 +65,25 @@ async fn the_same_seed_gives_the_same_bytes_and_another_seed_other_ids() {
     assert_ne!(first[0], session(8).await[0]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_apply_that_is_known_is_still_looked_at_when_the_object_changed() {
+    let sim = Sim::new(quiet());
+    let path = "/api/v1/namespaces/default/configmaps/a?fieldManager=m";
+    let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"k": "v"}});
+    let apply = async || ask(&sim, "PATCH", path, "application/apply-patch+yaml", &config).await;
+    let (made, second, third) = (apply().await, apply().await, apply().await);
+    assert_eq!((made.0, second.0), (201, 200));
+    assert_eq!(made.1, second.1);
+    assert_eq!(second, third);
+    let other = "/api/v1/namespaces/default/configmaps/a?fieldManager=n";
+    ask(&sim, "PATCH", other, "application/merge-patch+json", &json!({"data": {"k": "w"}})).await;
+    let (status, text) = apply().await;
+    assert!(status == 409 && text.contains("conflict with \\\"n\\\" using v1: .data.k"), "{text}");
+    let forced = format!("{path}&force=true");
+    let (status, text) = ask(&sim, "PATCH", &forced, "application/apply-patch+yaml", &config).await;
+    assert!(status == 200 && text.contains("\"k\":\"v\""), "{text}");
+}
+
 #[tokio::test]
 async fn what_is_not_simulated_answers_501_and_says_what_it_is() {
     let sim = Sim::new(quiet());

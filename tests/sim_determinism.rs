@@ -94,6 +94,7 @@ async fn hesitant(client: Client) {
     let slow = tower::service_fn(move |request: Request<Body>| {
         let client = client.clone();
         async move {
+            #[allow(clippy::disallowed_methods, reason = "the work is to take time")]
             let work = || std::thread::sleep(std::time::Duration::from_micros(300));
             tokio::task::spawn_blocking(work).await.map_err(|error| kube::Error::Service(error.into()))?;
             client.send(request).await

@@ -97,7 +97,7 @@ fn applied(
     let time = last.as_ref().and_then(|last| last.time.clone());
     managers.0.insert(own.clone(), Owner { version: write.version.to_owned(), time, fields });
     let after = match last {
-        Some(last) if !last.fields.is_empty() => pruned(&merged, &last.fields, &managers.all(), schema),
+        Some(last) if !last.fields.is_empty() => pruned(merged, &last.fields, &managers.all(), schema),
         _ => merged,
     };
     let changes = Changes::between(live, &after, schema).without(&discarded);

@@ -4,6 +4,7 @@
 //! clock but that of the state; watches are replies that are read later.
 
 mod accept;
+mod again;
 mod apply;
 mod call;
 mod components;

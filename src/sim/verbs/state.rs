@@ -1,3 +1,4 @@
+use super::again::Again;
 use crate::{
     entropy::Dice,
     sim::{
@@ -38,6 +39,8 @@ pub struct State {
     pub said: Correlator,
     /// When what a controller tells about an object changed last, by the names of its parts.
     pub triggers: BTreeMap<(&'static str, ObjectKey), BTreeMap<String, Timestamp>>,
+    /// What was applied and changed nothing.
+    pub again: Again,
     /// When the controllers work again, in milliseconds since the start.
     pub waking: Option<u64>,
 }
@@ -96,6 +99,7 @@ impl State {
             agenda: Agenda::default(),
             said: Correlator::default(),
             triggers: BTreeMap::new(),
+            again: Again::default(),
             waking: None,
         }
     }
