@@ -334,6 +334,7 @@ mod tests {
             let driver: Driver = Box::new(|_| Next::Nothing);
             (driver, async move {
                 let slow = tokio::task::spawn_blocking(|| {
+                    #[allow(clippy::disallowed_methods, reason = "the work is to take time")]
                     std::thread::sleep(Duration::from_millis(30));
                     crate::entropy::now().to_string()
                 });
