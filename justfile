@@ -93,6 +93,14 @@ transcripts *args:
     cargo build --quiet -p kubetape-cli
     cargo run --quiet --example conformance -- transcripts {{ args }}
 
+# a session of kubectl on a real control plane and on a simulated one, compared
+kubectl:
+    KUBEBUILDER_ASSETS=$(kwok/assets.sh --dir) cargo test -p kubetape-cli --test kubectl_sim -- --ignored
+
+# kube's own published tests, run against a simulated cluster
+kube-tests *args:
+    .ci/kube-tests {{ args }}
+
 # vectors and transcripts on a real control plane and on a simulated one, as a table
 conformance:
     .ci/conformance

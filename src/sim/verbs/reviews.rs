@@ -28,8 +28,20 @@ fn answered(state: &State, call: &Call<'_>) -> Result<Reply, Failure> {
         }
         "SelfSubjectRulesReview" => json!({
             "incomplete": false,
-            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+            "resourceRules": [
+                {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+                {"verbs": ["create"], "apiGroups": ["authorization.k8s.io"],
+                 "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]},
+                {"verbs": ["create"], "apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"]},
+            ],
+            "nonResourceRules": [
+                {"verbs": ["*"], "nonResourceURLs": ["*"]},
+                {"verbs": ["get"], "nonResourceURLs": ["/healthz", "/livez", "/readyz", "/version", "/version/"]},
+                {"verbs": ["get"], "nonResourceURLs": [
+                    "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz",
+                    "/version", "/version/",
+                ]},
+            ],
         }),
         "TokenReview" => tokens::review(state, &object["spec"]),
         _ => json!({"allowed": true}),

@@ -45,6 +45,17 @@ pub(super) fn cell(name: &str, path: &str, object: &Value) -> Value {
             service => json!(format!("{}/{}", text(service, ".namespace"), text(service, ".name"))),
         },
         "available" => json!(condition(object, "Available").unwrap_or("Unknown")),
+        "component" => {
+            let healthy = list(object, ".conditions").find(|condition| condition["type"] == "Healthy");
+            let told = |key: &str| healthy.map_or("", |condition| text(condition, key));
+            json!(match (path, told(".status")) {
+                ("status", "True") => "Healthy",
+                ("status", "False") => "Unhealthy",
+                ("status", _) => "Unknown",
+                ("message", _) => told(".message"),
+                _ => told(".error"),
+            })
+        }
         "requested" => match object["spec"]["expirationSeconds"].as_i64() {
             Some(seconds) => json!(crate::wire::span(seconds)),
             None => json!("<none>"),
