@@ -5,6 +5,27 @@ fn list<'a>(object: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
     at(object, path).as_array().into_iter().flatten()
 }
 
+/// How a part of the control plane is.
+fn component(path: &str, object: &Value) -> Value {
+    let healthy = list(object, ".conditions").find(|condition| condition["type"] == "Healthy");
+    let told = |key: &str| healthy.map_or("", |condition| text(condition, key));
+    json!(match (path, told(".status")) {
+        ("status", "True") => "Healthy",
+        ("status", "False") => "Unhealthy",
+        ("status", _) => "Unknown",
+        ("message", _) => told(".message"),
+        _ => told(".error"),
+    })
+}
+
+/// How long a certificate is wanted for.
+fn requested(object: &Value) -> Value {
+    match object["spec"]["expirationSeconds"].as_i64() {
+        Some(seconds) => json!(crate::wire::span(seconds)),
+        None => json!("<none>"),
+    }
+}
+
 fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(",")
 }
@@ -45,21 +66,8 @@ pub(super) fn cell(name: &str, path: &str, object: &Value) -> Value {
             service => json!(format!("{}/{}", text(service, ".namespace"), text(service, ".name"))),
         },
         "available" => json!(condition(object, "Available").unwrap_or("Unknown")),
-        "component" => {
-            let healthy = list(object, ".conditions").find(|condition| condition["type"] == "Healthy");
-            let told = |key: &str| healthy.map_or("", |condition| text(condition, key));
-            json!(match (path, told(".status")) {
-                ("status", "True") => "Healthy",
-                ("status", "False") => "Unhealthy",
-                ("status", _) => "Unknown",
-                ("message", _) => told(".message"),
-                _ => told(".error"),
-            })
-        }
-        "requested" => match object["spec"]["expirationSeconds"].as_i64() {
-            Some(seconds) => json!(crate::wire::span(seconds)),
-            None => json!("<none>"),
-        },
+        "component" => component(path, object),
+        "requested" => requested(object),
         "signing" => {
             let words = list(object, ".status.conditions").map(|c| text(c, ".type").to_owned());
             let words = joined(words);
