@@ -33,7 +33,8 @@ pub(crate) async fn run(
     let kubeconfig = folder.path().join("kubeconfig");
     std::fs::write(&kubeconfig, config(contexts)).context("failed to write the kubeconfig; see TMPDIR")?;
     let Some((program, rest)) = command.split_first() else {
-        out::data(&format!("export KUBECONFIG={}\n", kubeconfig.display()))?;
+        // Who does not read the line has been told the address.
+        let _ = out::data(&format!("export KUBECONFIG={}\n", kubeconfig.display()));
         ends.next().await;
         return Ok(ExitCode::SUCCESS);
     };

@@ -200,6 +200,10 @@ fn a_tape_is_served_as_it_was_at_a_place() {
         let found = if status == 404 { Vec::new() } else { names(&list) };
         assert_eq!(found, expected, "--at {at}");
     }
+    let served = Served::start(&["serve", &tape, "--at", &first], "");
+    let apps = served.get("/apis/apps/v1");
+    let row = apps["resources"].as_array().unwrap().iter().find(|row| row["name"] == "deployments").unwrap();
+    assert_eq!(row["shortNames"], json!(["deploy"]), "kinds of every server have their names");
     let (code, _, said) = kubetape(&["serve", &tape, "--at", "99999", "--", "true"]);
     assert!(code == Some(1) && said.contains("has no event 99999"), "{said}");
     let (code, _, said) = kubetape(&["serve", &tape, "--at", "soon", "--", "true"]);

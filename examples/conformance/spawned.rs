@@ -43,7 +43,7 @@ impl Spawned {
         if kind.controllers {
             command.args(["--controllers", "*,-pod"]);
         }
-        command.stderr(Stdio::piped()).stdin(Stdio::null()).kill_on_drop(true);
+        command.stderr(Stdio::piped()).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn()?;
         let said = child.stderr.take().ok_or_else(|| anyhow::anyhow!("no way to hear it"))?;
         let mut lines = BufReader::new(said).lines();

@@ -55,10 +55,12 @@ fn read_only(source: &Source, info: &RequestInfo) -> Failure {
         true => "record a new one to see what happens then".to_owned(),
         false => format!("`kubetape sim --from {path}` makes a simulated cluster of it that can be"),
     };
-    let message = format!(
-        "{} is not allowed: this cluster is {what} ({path}), which can only be read; {next}",
-        info.verb
-    );
+    let asked = match info.subresource.as_deref() {
+        Some(sub @ ("exec" | "attach" | "portforward" | "proxy")) => sub,
+        _ => info.verb.as_str(),
+    };
+    let message =
+        format!("{asked} is not allowed: this cluster is {what} ({path}), which can only be read; {next}");
     Failure::new(405, "MethodNotAllowed", message)
 }
 

@@ -111,8 +111,7 @@ impl Source {
             let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
             Capture::read("the tape", list.as_bytes())?
         };
-        let taped = state.iter().map(|(resource, object)| kind_of(resource, object));
-        capture.kinds = Kinds::new(taped.chain(capture.kinds.iter().cloned()));
+        capture.kinds = kinds(&state, &capture.kinds);
         let at = tape
             .events
             .iter()
@@ -164,6 +163,24 @@ impl Source {
             self.capture.time
         )
     }
+}
+
+/// The kinds of a tape's objects, under the names of its paths; what else is known of them, and the others, as every
+/// server has them.
+fn kinds(state: &[(Resource, Arc<Value>)], known: &Kinds) -> Kinds {
+    let mut all: Vec<Kind> = Vec::new();
+    for (resource, object) in state {
+        let taped = kind_of(resource, object);
+        let named = known.iter().find(|kind| kind.group == taped.group && kind.plural == taped.plural);
+        all.push(match named {
+            Some(named) => Kind { version: taped.version, ..named.clone() },
+            None => taped,
+        });
+    }
+    let others =
+        known.iter().filter(|kind| !all.iter().any(|own| own.group == kind.group && own.kind == kind.kind));
+    let others: Vec<Kind> = others.cloned().collect();
+    Kinds::new(all.into_iter().chain(others))
 }
 
 /// A kind as a tape's paths and bodies tell it.
