@@ -78,6 +78,7 @@ async fn listen(args: Args) -> Result<ExitCode> {
     })?;
     let address = listener.local_addr()?;
     let token = options.tokens.keys().next().cloned().unwrap_or_default();
+    let idle = options.controllers.is_empty();
     let sim = Sim::new(options);
     contents::put(&sim, &token, &args).await?;
     tokio::spawn(compact_on_signal(sim.clone()));
@@ -90,6 +91,9 @@ async fn listen(args: Args) -> Result<ExitCode> {
     }
     if args.command.is_empty() {
         out::talk(&format!("serving a simulated cluster at http://{address}"));
+        if idle {
+            out::talk("no controllers run, as beside a kube-apiserver alone; --controllers '*' runs them all");
+        }
     }
     let contexts = [Context { name: "sim".to_owned(), address, token }];
     let done = child::run(&contexts, &args.command, &mut ends).await;
