@@ -6,7 +6,7 @@ default:
 
 # get the tools that are not part of Rust: just itself and cargo-deny
 setup:
-    cargo install --locked just cargo-deny
+    cargo install --locked just cargo-deny cargo-fuzz
 
 # build the control plane (etcd, kube-apiserver, kwok, …) once per version, with Go
 assets:
@@ -52,6 +52,12 @@ trust:
 # the scenarios on every ground, compared; writes docs/agreement.md
 agreement:
     .ci/agreement
+
+# ten minutes of fuzzing for each target, or as many seconds as are given; needs nightly Rust and cargo-fuzz
+fuzz seconds="600":
+    for target in request tape selector patch; do \
+        cargo +nightly fuzz run $target fuzz/corpus/$target -- -max_total_time={{ seconds }} -timeout=30 || exit 1; \
+    done
 
 # the same bytes: a thousand runs, fifty processes, and dev against release
 determinism:
