@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub type Task = (&'static str, ObjectKey);
 
 /// Controllers that look at what others make of their objects, and so come after them.
-const LAST: [&str; 2] = ["deployment-controller", "disruption-controller"];
+const LAST: [&str; 3] = ["deployment-controller", "disruption-controller", "garbage-collector-controller"];
 
 /// How long a failed task waits first, and at most, in milliseconds.
 const FIRST: u64 = 5;

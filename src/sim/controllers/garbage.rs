@@ -1,4 +1,5 @@
 use super::{
+    Outcome,
     acts::{MANAGER, current, path},
     text,
 };
@@ -11,6 +12,8 @@ use crate::{
 };
 use http::Method;
 use serde_json::{Value, json};
+
+const WHO: &str = "garbage-collector-controller";
 
 /// Keeps the books of owners and dependents, and deletes what nobody owns any more.
 pub(super) fn heard(state: &mut State, news: &News) {
@@ -27,15 +30,15 @@ pub(super) fn heard(state: &mut State, news: &News) {
     }
     if news.removed {
         for dependent in state.dependents.remove(&uid).unwrap_or_default() {
-            judge(state, &dependent);
+            state.agenda.add((WHO, dependent));
         }
         for owner in owners {
             released(state, &owner);
         }
         return;
     }
-    if !owners.is_empty() {
-        judge(state, &news.key);
+    if references(&news.object).iter().any(|reference| owner(state, &news.key, reference).is_none()) {
+        state.agenda.add((WHO, news.key.clone()));
     }
     if news.object["metadata"].get("deletionTimestamp").is_some() {
         dying(state, &news.key, &uid);
@@ -63,15 +66,15 @@ fn owner(state: &State, key: &ObjectKey, reference: &Value) -> Option<ObjectKey>
 }
 
 /// Deletes an object none of whose owners exists, and takes those references away that lead nowhere.
-fn judge(state: &mut State, key: &ObjectKey) {
-    let Some(object) = current(state, key) else { return };
+pub(super) fn judge(state: &mut State, key: &ObjectKey) -> Outcome {
+    let Some(object) = current(state, key) else { return Ok(()) };
     let references = references(&object);
     if references.is_empty() || object["metadata"].get("deletionTimestamp").is_some() {
-        return;
+        return Ok(());
     }
     let present: Vec<Value> =
         references.iter().filter(|reference| owner(state, key, reference).is_some()).cloned().collect();
-    let Some(path) = path(state, key) else { return };
+    let Some(path) = path(state, key) else { return Ok(()) };
     if present.is_empty() {
         let policy = match finalizers(&object).as_slice() {
             list if list.iter().any(|f| f == "orphan") => "Orphan",
@@ -86,6 +89,7 @@ fn judge(state: &mut State, key: &ObjectKey) {
         let patch = json!({"metadata": {"ownerReferences": present}});
         let _ = act(state, MANAGER, &Method::PATCH, &path, &patch);
     }
+    Ok(())
 }
 
 /// An owner that waits for its dependents to go, or to be let go.

@@ -12,6 +12,7 @@ mod deployments;
 mod disruption;
 mod endpoints;
 mod garbage;
+mod jobs;
 mod namespaces;
 mod pod;
 mod pods;
@@ -48,13 +49,15 @@ const fn role(
     Role { name, heard, sync, tries: None }
 }
 
-const ROLES: [Role; 14] = [
-    role("garbage-collector-controller", garbage::heard, |_, _| Ok(())),
+const ROLES: [Role; 16] = [
+    role("garbage-collector-controller", garbage::heard, garbage::judge),
     role("namespace-controller", namespaces::heard, namespaces::sync),
     role("serviceaccount-controller", accounts::heard_of_accounts, accounts::accounts),
     role("root-ca-certificate-publisher-controller", accounts::heard_of_certificates, accounts::certificates),
     Role { tries: Some(15), ..role("deployment-controller", deployments::heard, deployments::sync) },
     role("replicaset-controller", replica_sets::heard, replica_sets::sync),
+    role("job-controller", jobs::heard, jobs::sync),
+    role("ttl-after-finished-controller", jobs::heard_of_ends, jobs::expire),
     role("statefulset-controller", stateful_sets::heard, stateful_sets::sync),
     role("endpoints-controller", endpoints::heard_of_endpoints, endpoints::sync_endpoints),
     role("endpointslice-controller", endpoints::heard_of_slices, endpoints::sync_slices),

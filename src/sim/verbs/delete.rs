@@ -23,12 +23,23 @@ use std::sync::Arc;
 /// What the steps of the server refuse, in its order.
 pub fn delete(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     let options = options(call)?;
+    warn_of_children(call, &options);
     let outcome = remove(state, call, call.name(), &options)?;
     let code = if options.orphan == Some(false) && !outcome.gone { 202 } else { 200 };
     if !outcome.gone || call.kind.rules.returns_deleted {
         return Ok(Reply::Object(code, shown(&call.kind, &outcome.object)));
     }
     Ok(Reply::Object(code, Arc::new(success(&call.kind, call.name(), &outcome.object))))
+}
+
+/// The pods of a job outlive it, unless its delete says otherwise.
+fn warn_of_children(call: &Call<'_>, options: &DeleteOptions) {
+    if call.kind.is("batch", "jobs") && options.policy.is_none() && options.orphan.is_none() {
+        call.warn(
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove \
+             them or set propagationPolicy=Orphan to suppress this warning",
+        );
+    }
 }
 
 /// Reads the options of a delete.
@@ -272,6 +283,7 @@ pub fn is_due(kind: &Kind, object: &Value) -> bool {
 /// What a list or a delete refuses.
 pub fn collection(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
     let options = options(call)?;
+    warn_of_children(call, &options);
     let scope = select::scope(call)?;
     let slice = state.store.slice(&scope, state.store.revision(), None, 0);
     let items = slice.map(|slice| slice.items).unwrap_or_default();
