@@ -288,3 +288,32 @@ fn sources(folder: &Path) -> Vec<String> {
     }
     texts
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_quota_counts_is_free_again_when_it_goes() {
+    let sim = Sim::new(sim::Options { base: quiet().base, ..sim::Options::default() });
+    let (pods, quotas) = ("/api/v1/namespaces/default/pods", "/api/v1/namespaces/default/resourcequotas");
+    let json_type = "application/json";
+    let quota =
+        json!({"metadata": {"name": "q"}, "spec": {"hard": {"pods": "1", "requests.storage": "2Gi"}}});
+    assert_eq!(ask(&sim, "POST", quotas, json_type, &quota).await.0, 201);
+    let pod = |name: &str| json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    assert_eq!(ask(&sim, "POST", pods, json_type, &pod("a")).await.0, 201);
+    let (status, text) = ask(&sim, "POST", pods, json_type, &pod("b")).await;
+    assert_eq!(status, 403, "{text}");
+    assert!(text.contains("exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"), "{text}");
+    ask(&sim, "DELETE", &format!("{pods}/a"), json_type, &Value::Null).await;
+    assert_eq!(ask(&sim, "POST", pods, json_type, &pod("b")).await.0, 201);
+    let claims = "/api/v1/namespaces/default/persistentvolumeclaims";
+    let spec =
+        |size: &str| json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}});
+    let claim = json!({"metadata": {"name": "c"}, "spec": spec("1Gi")});
+    assert_eq!(ask(&sim, "POST", claims, json_type, &claim).await.0, 201);
+    let more = json!({"spec": spec("3Gi")});
+    let (_, text) = ask(&sim, "GET", &format!("{quotas}/q"), json_type, &Value::Null).await;
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(found["status"]["used"], json!({"pods": "1", "requests.storage": "1Gi"}));
+    let (status, text) =
+        ask(&sim, "PATCH", &format!("{claims}/c"), "application/merge-patch+json", &more).await;
+    assert!(status == 403 || status == 422, "{text}");
+}

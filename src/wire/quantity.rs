@@ -78,6 +78,11 @@ impl Quantity {
         Some(Self { mantissa, kept, ..amount })
     }
 
+    /// What is left of an amount without another one.
+    pub fn minus(self, other: Self) -> Self {
+        self.plus(Self { mantissa: other.mantissa.saturating_neg(), ..other })
+    }
+
     /// The sum of two amounts, in the form of the first one that is not zero.
     pub fn plus(self, other: Self) -> Self {
         let form = if self.mantissa == 0 { other.form } else { self.form };

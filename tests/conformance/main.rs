@@ -21,7 +21,8 @@ use std::{
 };
 use tower::ServiceExt;
 
-const BASE: &str = "2026-01-01T00:00:00Z";
+/// When the schedule was recorded: the names of its jobs are those of the minutes.
+const BASE: &str = "2026-11-21T22:03:35Z";
 
 /// Simulated clusters in this process.
 struct InProcess;

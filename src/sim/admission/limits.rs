@@ -70,10 +70,43 @@ pub(super) fn check(state: &State, call: &Call<'_>, pod: &Value) -> Result<(), F
             }
         }
     }
-    match wrong.as_slice() {
+    refuse(call, pod, &wrong)
+}
+
+/// Refuses a claim of more or less storage than its namespace allows.
+pub(super) fn check_claim(state: &State, call: &Call<'_>, claim: &Value) -> Result<(), Failure> {
+    let amount = |value: &Value| value.as_str().and_then(Quantity::parse);
+    let mut wrong = Vec::new();
+    for range in ranges(state, call.namespace()) {
+        let limits = range["spec"]["limits"].as_array().into_iter().flatten();
+        for limit in limits.filter(|limit| limit["type"] == "PersistentVolumeClaim") {
+            for (bound, word) in [("min", "minimum"), ("max", "maximum")] {
+                for (resource, edge) in limit[bound].as_object().into_iter().flatten() {
+                    let own = &claim["spec"]["resources"]["requests"][resource];
+                    let (shown, asked) =
+                        (edge.as_str().unwrap_or_default(), own.as_str().unwrap_or_default());
+                    let start = format!("{word} {resource} usage per PersistentVolumeClaim is {shown}");
+                    let outside = match bound {
+                        "min" => amount(own) < amount(edge),
+                        _ => amount(own) > amount(edge),
+                    };
+                    if own.is_null() {
+                        wrong.push(format!("{start}.  No request is specified"));
+                    } else if outside {
+                        wrong.push(format!("{start}, but request is {asked}"));
+                    }
+                }
+            }
+        }
+    }
+    refuse(call, claim, &wrong)
+}
+
+fn refuse(call: &Call<'_>, object: &Value, wrong: &[String]) -> Result<(), Failure> {
+    match wrong {
         [] => Ok(()),
-        [one] => Err(forbidden(&call.kind, name_of(pod), one)),
-        many => Err(forbidden(&call.kind, name_of(pod), &format!("[{}]", many.join(", ")))),
+        [one] => Err(forbidden(&call.kind, name_of(object), one)),
+        many => Err(forbidden(&call.kind, name_of(object), &format!("[{}]", many.join(", ")))),
     }
 }
 

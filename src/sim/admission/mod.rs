@@ -109,7 +109,33 @@ pub fn validate_create(state: &mut State, call: &Call<'_>, object: &Value) -> Re
         limits::check(state, call, object)?;
     }
     if call.kind.namespaced && state.admits("ResourceQuota") {
-        quota::charge(state, call, object)?;
+        quota::charge(state, call, object, None)?;
+    }
+    if call.kind.is_core("persistentvolumeclaims") && state.admits("LimitRanger") {
+        limits::check_claim(state, call, object)?;
+    }
+    Ok(())
+}
+
+/// Looks at an object that is changed, once it is whole: some may take more than before.
+///
+/// # Errors
+/// 403 of a plugin.
+pub fn validate_update(
+    state: &mut State,
+    call: &Call<'_>,
+    old: &Value,
+    object: &Value,
+) -> Result<(), Failure> {
+    let claim = call.kind.is_core("persistentvolumeclaims");
+    if call.subresource().is_some() || !(claim || call.kind.is_core("services")) {
+        return Ok(());
+    }
+    if claim && state.admits("LimitRanger") {
+        limits::check_claim(state, call, object)?;
+    }
+    if state.admits("ResourceQuota") {
+        quota::charge(state, call, object, Some(old))?;
     }
     Ok(())
 }

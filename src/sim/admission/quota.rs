@@ -1,6 +1,7 @@
 use super::namespaces::name_of;
 use crate::{
     sim::{
+        builtin::{Usage, in_scope, usage},
         refusal::forbidden,
         verbs::{Call, State},
     },
@@ -9,8 +10,13 @@ use crate::{
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Charges a new object to the quotas of its namespace, or refuses it.
-pub(super) fn charge(state: &mut State, call: &Call<'_>, object: &Value) -> Result<(), Failure> {
+/// Charges a new object, or what a changed one takes more, to the quotas of its namespace, or refuses it.
+pub(super) fn charge(
+    state: &mut State,
+    call: &Call<'_>,
+    object: &Value,
+    old: Option<&Value>,
+) -> Result<(), Failure> {
     let resource = Resource::new("", "v1", "resourcequotas");
     let own: Vec<(ObjectKey, Arc<Value>)> = state
         .store
@@ -21,9 +27,22 @@ pub(super) fn charge(state: &mut State, call: &Call<'_>, object: &Value) -> Resu
     if own.is_empty() {
         return Ok(());
     }
-    let wanted = wanted(call, object);
+    let (group, plural) = (call.kind.storage.group.as_str(), call.kind.storage.plural.as_str());
     let mut charged = Vec::new();
     for (key, quota) in own {
+        if !in_scope(&quota, group, plural, object) {
+            continue;
+        }
+        // A change is charged with what it takes more.
+        let before = old.map(|old| usage(group, plural, old)).unwrap_or_default();
+        let wanted: Usage = usage(group, plural, object)
+            .into_iter()
+            .filter_map(|(name, amount)| match before.get(&name) {
+                Some(before) if *before >= amount => None,
+                Some(before) => Some((name, amount.minus(*before))),
+                None => Some((name, amount)),
+            })
+            .collect();
         let Some(used) = fits(call, object, &quota, &wanted)? else { continue };
         charged.push((key, quota, used));
     }
@@ -36,34 +55,6 @@ pub(super) fn charge(state: &mut State, call: &Call<'_>, object: &Value) -> Resu
         state.store.put(&key, quota);
     }
     Ok(())
-}
-
-/// What an object takes, by the names of quotas.
-fn wanted(call: &Call<'_>, object: &Value) -> BTreeMap<String, Quantity> {
-    let mut wanted = BTreeMap::new();
-    let one = Quantity::parse("1");
-    let plural = &call.kind.resource.plural;
-    let counted = match call.kind.resource.group.as_str() {
-        "" => format!("count/{plural}"),
-        group => format!("count/{plural}.{group}"),
-    };
-    wanted.extend(one.map(|one| (counted, one)));
-    if call.kind.resource.group.is_empty() {
-        wanted.extend(one.map(|one| (plural.clone(), one)));
-    }
-    if call.kind.is_core("pods") {
-        for container in object["spec"]["containers"].as_array().into_iter().flatten() {
-            for (field, prefix) in [("requests", "requests."), ("limits", "limits."), ("requests", "")] {
-                let amounts = container["resources"][field].as_object().into_iter().flatten();
-                for (name, amount) in amounts {
-                    let Some(amount) = amount.as_str().and_then(Quantity::parse) else { continue };
-                    let sum = wanted.entry(format!("{prefix}{name}")).or_insert(amount.zero());
-                    *sum = sum.plus(amount);
-                }
-            }
-        }
-    }
-    wanted
 }
 
 /// What a quota has used with the object added; `None` when it counts nothing of it.

@@ -1,5 +1,6 @@
 //! Schedules as the parser of CronJobs reads them: five fields, or a word after `@`.
 
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 
 /// The fields, with their least and greatest values.
@@ -10,6 +11,9 @@ const FIELDS: [(u64, u64, &str); 5] = [
     (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
     (0, 6, "sun mon tue wed thu fri sat"),
 ];
+
+/// A schedule that fits no day in so many years fits none.
+const YEARS: u32 = 5;
 
 /// When something is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +62,44 @@ pub fn parse(text: &str) -> Result<Schedule, String> {
         *place = field(text, bounds)?;
     }
     Ok(Schedule::At(Box::new(read)))
+}
+
+impl Schedule {
+    /// Reads a schedule.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        parse(text)
+    }
+
+    /// The next time after another one, in UTC; `None` when there is none within some years.
+    pub fn after(&self, from: Timestamp) -> Option<Timestamp> {
+        let fields = match self {
+            Self::Every(pause) => return Timestamp::from_second(from.as_second() + pause).ok(),
+            Self::At(fields) => fields,
+        };
+        let [minutes, hours, days, months, weekdays] = &**fields;
+        let first = Timestamp::from_second(from.as_second() / 60 * 60 + 60).ok()?;
+        let first = jiff::tz::Offset::UTC.to_datetime(first);
+        let mut date = first.date();
+        for day in 0..YEARS * 366 {
+            let weekday = date.weekday().to_sunday_zero_offset() as u64;
+            let (on, week) = (days.values.contains(&(date.day() as u64)), weekdays.values.contains(&weekday));
+            let fits = if days.star || weekdays.star { on && week } else { on || week };
+            if fits && months.values.contains(&(date.month() as u64)) {
+                let earliest = if day == 0 { (first.hour() as u64, first.minute() as u64) } else { (0, 0) };
+                let times =
+                    hours.values.iter().flat_map(|hour| minutes.values.iter().map(move |m| (*hour, *m)));
+                if let Some((hour, minute)) = times.into_iter().find(|time| *time >= earliest) {
+                    let time = date.at(hour as i8, minute as i8, 0, 0);
+                    return jiff::tz::Offset::UTC.to_timestamp(time).ok();
+                }
+            }
+            date = date.tomorrow().ok()?;
+        }
+        None
+    }
 }
 
 /// Whether there is a time zone of this name.
@@ -201,6 +243,24 @@ mod tests {
         for (text, error) in rows {
             assert_eq!(parse(text).unwrap_err(), error, "{text}");
         }
+    }
+
+    #[test]
+    fn the_next_time_is_found_over_the_ends_of_days_and_months() {
+        let after = |text: &str, from: &str| {
+            parse(text).unwrap().after(from.parse().unwrap()).map(|at| at.to_string())
+        };
+        let rows = [
+            ("* * * * *", "2026-01-01T00:00:59Z", "2026-01-01T00:01:00Z"),
+            ("0 12 * * *", "2026-01-31T12:00:00Z", "2026-02-01T12:00:00Z"),
+            ("30 1 29 2 *", "2026-01-01T00:00:00Z", "2028-02-29T01:30:00Z"),
+            ("0 0 13 * 5", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
+            ("@every 90s", "2026-01-01T00:00:00Z", "2026-01-01T00:01:30Z"),
+        ];
+        for (text, from, next) in rows {
+            assert_eq!(after(text, from).as_deref(), Some(next), "{text}");
+        }
+        assert_eq!(after("0 0 30 2 *", "2026-01-01T00:00:00Z"), None);
     }
 
     #[test]

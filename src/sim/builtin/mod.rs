@@ -8,9 +8,12 @@ mod checks;
 mod cron;
 mod defaults;
 mod quantity;
+mod usage;
 mod warnings;
 
 pub use checks::{errors, resize_errors};
+pub use cron::Schedule;
 pub use defaults::fill;
 pub use quantity::{canonical_quantities, qos};
+pub use usage::{Usage, in_scope, usage};
 pub use warnings::warnings;

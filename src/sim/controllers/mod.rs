@@ -8,6 +8,7 @@
 mod accounts;
 mod acts;
 mod claim;
+mod cron_jobs;
 mod deployments;
 mod disruption;
 mod endpoints;
@@ -16,6 +17,7 @@ mod jobs;
 mod namespaces;
 mod pod;
 mod pods;
+mod quotas;
 mod replica_sets;
 mod revisions;
 mod stateful_sets;
@@ -49,7 +51,7 @@ const fn role(
     Role { name, heard, sync, tries: None }
 }
 
-const ROLES: [Role; 16] = [
+const ROLES: [Role; 18] = [
     role("garbage-collector-controller", garbage::heard, garbage::judge),
     role("namespace-controller", namespaces::heard, namespaces::sync),
     role("serviceaccount-controller", accounts::heard_of_accounts, accounts::accounts),
@@ -58,6 +60,8 @@ const ROLES: [Role; 16] = [
     role("replicaset-controller", replica_sets::heard, replica_sets::sync),
     role("job-controller", jobs::heard, jobs::sync),
     role("ttl-after-finished-controller", jobs::heard_of_ends, jobs::expire),
+    role("cronjob-controller", cron_jobs::heard, cron_jobs::sync),
+    role("resourcequota-controller", quotas::heard, quotas::sync),
     role("statefulset-controller", stateful_sets::heard, stateful_sets::sync),
     role("endpoints-controller", endpoints::heard_of_endpoints, endpoints::sync_endpoints),
     role("endpointslice-controller", endpoints::heard_of_slices, endpoints::sync_slices),

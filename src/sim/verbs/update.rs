@@ -220,6 +220,7 @@ fn store(state: &mut State, call: &Call<'_>, old: &Arc<Value>, mut object: Value
         return Ok(Reply::Object(200, Arc::new(object)));
     }
     let object = stored(&call.kind, object);
+    admission::validate_update(state, call, old, &object)?;
     if object == **old || call.dry_run {
         return Ok(Reply::Object(200, shown(&call.kind, &Arc::new(object))));
     }
