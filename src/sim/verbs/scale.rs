@@ -3,7 +3,7 @@ use crate::{
     sim::{
         discovery::Kind,
         merge::{self, Write},
-        refusal::{FieldError, bad_request, invalid_as, not_found, not_simulated},
+        refusal::{FieldError, bad_request, invalid_as, no_resource, not_found},
         schema::{Definitions, go_kind},
     },
     wire::{Failure, Verb},
@@ -45,7 +45,7 @@ pub fn scale(state: &mut State, call: &Call<'_>) -> Result<Reply, Failure> {
 /// The write of a `Scale`, whose fields have owners of their own.
 fn write<'a>(call: &'a Call<'_>, now: &'a str) -> Result<Write<'a>, Failure> {
     let schema = Definitions::v1_36().kind("autoscaling", "v1", "Scale");
-    let schema = schema.ok_or_else(|| not_simulated("a Scale"))?;
+    let schema = schema.ok_or_else(no_resource)?;
     let (version, subresource) = ("autoscaling/v1", "scale");
     Ok(Write { manager: &call.manager, version, subresource, now, schema, discarded: &[], served: &[] })
 }

@@ -131,9 +131,10 @@ impl Look<'_> {
         self.tell_size(new.as_ref(), &old)
     }
 
-    /// Writes the object with its status as this look has changed it.
+    /// Writes the object with its status as this look has changed it, and goes on with what was written.
     fn write(&mut self) -> Result<(), Failure> {
-        write_status(self.state, &self.key, &self.object).map(drop)
+        self.object = (*write_status(self.state, &self.key, &self.object)?).clone();
+        Ok(())
     }
 
     fn say(&mut self, kind: &str, reason: &str, message: &str) {
