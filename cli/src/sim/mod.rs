@@ -92,7 +92,9 @@ async fn listen(args: Args) -> Result<ExitCode> {
     if args.command.is_empty() {
         out::talk(&format!("serving a simulated cluster at http://{address}"));
         if idle {
-            out::talk("no controllers run, as beside a kube-apiserver alone; --controllers '*' runs them all");
+            out::talk(
+                "no controllers run, as beside a kube-apiserver alone; --controllers '*' runs them all",
+            );
         }
     }
     let contexts = [Context { name: "sim".to_owned(), address, token }];

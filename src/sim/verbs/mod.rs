@@ -14,6 +14,7 @@ mod decode;
 mod delete;
 mod duplicates;
 mod follow;
+mod frames;
 mod go_json;
 mod inner;
 mod names;

@@ -1,4 +1,4 @@
-use super::again::Again;
+use super::{again::Again, frames::Frames};
 use crate::{
     entropy::Dice,
     sim::{
@@ -39,6 +39,8 @@ pub struct State {
     pub said: Correlator,
     /// When what a controller tells about an object changed last, by the names of its parts.
     pub triggers: BTreeMap<(&'static str, ObjectKey), BTreeMap<String, Timestamp>>,
+    /// What watches told last.
+    pub frames: Frames,
     /// What was applied and changed nothing.
     pub again: Again,
     /// When the controllers work again, in milliseconds since the start.
@@ -99,6 +101,7 @@ impl State {
             agenda: Agenda::default(),
             said: Correlator::default(),
             triggers: BTreeMap::new(),
+            frames: Frames::default(),
             again: Again::default(),
             waking: None,
         }

@@ -2,6 +2,7 @@ use super::{
     Call, State,
     accept::{Media, Transform, no_watch_in_yaml},
     convert::shown,
+    frames::Form,
     options::integer,
     read::ahead,
     reply::Reply,
@@ -177,7 +178,7 @@ impl Watch {
             &self.kind.resource.plural,
         );
         match state.store.events(&self.scope, self.after) {
-            Ok(events) => lines.extend(events.iter().map(|event| self.line(event))),
+            Ok(events) => lines.extend(events.iter().map(|event| self.told(state, event))),
             Err(failure) => {
                 self.fail(&failure);
                 lines.extend(self.waiting.drain(..));
@@ -199,7 +200,7 @@ impl Watch {
         self.after = state.store.revision();
         let items = state.store.slice(&self.scope, self.after, None, 0).map(|slice| slice.items);
         for item in items.unwrap_or_default() {
-            let line = self.line(&(EventType::Added, item));
+            let line = self.told(state, &(EventType::Added, item));
             self.waiting.push_back(line);
         }
         if end {
@@ -216,6 +217,11 @@ impl Watch {
         };
         self.waiting.push_back(line);
         self.over = true;
+    }
+
+    fn told(&mut self, state: &State, event: &Event) -> Bytes {
+        let form = Form { kind: self.kind.clone(), transform: self.transform, binary: self.binary };
+        state.frames.get(event, &form, || self.line(event))
     }
 
     fn line(&mut self, (event, object): &Event) -> Bytes {
