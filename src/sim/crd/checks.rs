@@ -191,24 +191,44 @@ fn columns(place: &str, columns: &Value) -> Vec<FieldError> {
     errors
 }
 
+/// The schema at a path such as `.spec.color`, when it leads to a field.
+fn schema_at<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut parts = path.split('.').filter(|part| !part.is_empty());
+    parts.try_fold(schema, |schema, part| match schema["properties"].get(part) {
+        Some(field) => Some(field),
+        None => Some(&schema["additionalProperties"]).filter(|free| free.is_object()),
+    })
+}
+
 fn selectable(place: &str, version: &Value) -> Vec<FieldError> {
-    let mut errors = Vec::new();
+    let (mut errors, mut seen) = (Vec::new(), BTreeSet::new());
     let fields = version["selectableFields"].as_array().cloned().unwrap_or_default();
     for (at, field) in fields.iter().enumerate() {
         let path = text(&field["jsonPath"]);
         let place = format!("{place}[{at}].jsonPath");
-        if path.starts_with(".metadata") {
-            let why = "must not point to fields in metadata";
-            errors.push(FieldError::invalid(place, &json!(path), why));
+        if path.is_empty() {
+            errors.push(FieldError::required(place, ""));
             continue;
         }
-        let parts = path.split('.').filter(|part| !part.is_empty());
-        let schema =
-            parts.fold(&version["schema"]["openAPIV3Schema"], |schema, part| &schema["properties"][part]);
+        let Some(schema) = schema_at(&version["schema"]["openAPIV3Schema"], path) else {
+            let why = "is an invalid path: does not refer to a valid field";
+            errors.push(FieldError::invalid(place, &json!(path), why));
+            continue;
+        };
+        if path.trim_start_matches('.').split('.').next() == Some("metadata") {
+            errors.push(FieldError::invalid(
+                place.as_str(),
+                &json!(path),
+                "must not point to fields in metadata",
+            ));
+        }
         if !["string", "boolean", "integer"].contains(&text(&schema["type"])) {
             let why = "must point to a field of type string, boolean or integer. Enum string fields and strings with \
                        formats are allowed.";
-            errors.push(FieldError::invalid(place, &json!(path), why));
+            errors.push(FieldError::invalid(place.as_str(), &json!(path), why));
+        }
+        if !seen.insert(path) {
+            errors.push(FieldError::duplicate(place, &json!(path)));
         }
     }
     if fields.len() > 8 {

@@ -1,4 +1,4 @@
-use super::{Rule, Schema, validate::joined};
+use super::{Rule, Schema, cel_types::answers, validate::joined};
 use crate::sim::refusal::FieldError;
 use kube_cel::{CompiledSchema, ErrorKind, Validator, compile_schema};
 use serde_json::{Map, Value, json};
@@ -29,6 +29,12 @@ impl Compiled {
     /// Why the rule cannot be compiled.
     pub(super) fn error(&self) -> Option<String> {
         self.node.compilation_errors().first().map(ToString::to_string)
+    }
+
+    /// Whether the rule is certain to come to something else than yes or no.
+    pub(super) fn is_no_answer(&self, schema: &Value) -> bool {
+        let rule = self.node.validations.iter().flatten().next();
+        rule.is_some_and(|rule| answers(&rule.program.expression().expr, schema) == Some(false))
     }
 
     /// Whether the rule compares with the value before.

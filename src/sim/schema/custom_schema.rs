@@ -115,6 +115,7 @@ fn check_type(schema: &Value, at: &str, errors: &mut Vec<FieldError>) {
     match schema["type"].as_str() {
         None | Some("") => {}
         Some("null") => {
+            errors.push(FieldError::unsupported(format!("{at}.type"), &json!("null"), &TYPES));
             let text = "type cannot be set to null, use nullable as an alternative";
             errors.push(FieldError::forbidden(format!("{at}.type"), text));
         }
@@ -239,7 +240,7 @@ fn rules(schema: &Value, at: &str, blind: Option<&str>, errors: &mut Vec<FieldEr
     let list = schema["x-kubernetes-list-type"].as_str();
     for (path, inner) in below(schema, at) {
         let uncorrelated = path.ends_with(".items") && list != Some("map");
-        let blind = blind.map(str::to_owned).or_else(|| uncorrelated.then(|| path.clone()));
+        let blind = blind.map(str::to_owned).or_else(|| uncorrelated.then(|| at.to_owned()));
         rules(inner, &path, blind.as_deref(), errors);
     }
 }
@@ -280,6 +281,10 @@ fn rule_errors(
     let root = at.contains("openAPIV3Schema.x-kubernetes-validations[");
     if let Some(error) = undefined_field(schema, &rule.rule, root).or_else(|| compiled.error()) {
         errors.push(invalid_as(at_rule, &as_go(text), &format!("compilation failed: {error}")));
+        return;
+    }
+    if compiled.is_no_answer(schema) {
+        errors.push(invalid_as(at_rule, &as_go(text), "cel expression must evaluate to a bool"));
         return;
     }
     if compiled.is_transition() {

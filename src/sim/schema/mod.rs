@@ -5,6 +5,8 @@
 
 #[cfg_attr(not(feature = "cel"), path = "without_cel.rs")]
 mod cel;
+#[cfg(feature = "cel")]
+mod cel_types;
 mod checks;
 mod custom_schema;
 mod definitions;

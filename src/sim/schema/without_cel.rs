@@ -17,6 +17,11 @@ impl Compiled {
         match *self {}
     }
 
+    /// Whether the rule is certain to come to something else than yes or no.
+    pub(super) fn is_no_answer(&self, _schema: &Value) -> bool {
+        match *self {}
+    }
+
     /// Whether the rule compares with the value before.
     pub(super) fn is_transition(&self) -> bool {
         match *self {}
