@@ -298,7 +298,8 @@ async fn what_a_quota_counts_is_free_again_when_it_goes() {
         json!({"metadata": {"name": "q"}, "spec": {"hard": {"pods": "1", "requests.storage": "2Gi"}}});
     assert_eq!(ask(&sim, "POST", quotas, json_type, &quota).await.0, 201);
     let pod = |name: &str| json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
-    assert_eq!(ask(&sim, "POST", pods, json_type, &pod("a")).await.0, 201);
+    let (status, text) = ask(&sim, "POST", pods, json_type, &pod("a")).await;
+    assert_eq!(status, 201, "{text}");
     let (status, text) = ask(&sim, "POST", pods, json_type, &pod("b")).await;
     assert_eq!(status, 403, "{text}");
     assert!(text.contains("exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"), "{text}");
