@@ -50,7 +50,13 @@ pub fn fill(kind: &Kind, object: &mut Value) {
         "apps/deployments" => {
             rolling(object, "strategy", json!({"maxSurge": "25%", "maxUnavailable": "25%"}))
         }
-        "apps/daemonsets" => rolling(object, "updateStrategy", json!({"maxSurge": 0, "maxUnavailable": 1})),
+        "apps/daemonsets" => {
+            rolling(object, "updateStrategy", json!({"maxSurge": 0, "maxUnavailable": 1}));
+            let number = "deprecated.daemonset.template.generation";
+            if object["metadata"]["annotations"].get(number).is_none() {
+                object["metadata"]["annotations"][number] = json!("1");
+            }
+        }
         "apps/statefulsets" => rolling(object, "updateStrategy", json!({"partition": 0})),
         "batch/jobs" => job(&mut object["spec"]),
         "/services" => service(&mut object["spec"]),

@@ -9,6 +9,7 @@ mod accounts;
 mod acts;
 mod claim;
 mod cron_jobs;
+mod daemon_sets;
 mod deployments;
 mod disruption;
 mod endpoints;
@@ -51,7 +52,7 @@ const fn role(
     Role { name, heard, sync, tries: None }
 }
 
-const ROLES: [Role; 18] = [
+const ROLES: [Role; 19] = [
     role("garbage-collector-controller", garbage::heard, garbage::judge),
     role("namespace-controller", namespaces::heard, namespaces::sync),
     role("serviceaccount-controller", accounts::heard_of_accounts, accounts::accounts),
@@ -60,6 +61,7 @@ const ROLES: [Role; 18] = [
     role("replicaset-controller", replica_sets::heard, replica_sets::sync),
     role("job-controller", jobs::heard, jobs::sync),
     role("ttl-after-finished-controller", jobs::heard_of_ends, jobs::expire),
+    role("daemonset-controller", daemon_sets::heard, daemon_sets::sync),
     role("cronjob-controller", cron_jobs::heard, cron_jobs::sync),
     role("resourcequota-controller", quotas::heard, quotas::sync),
     role("statefulset-controller", stateful_sets::heard, stateful_sets::sync),
