@@ -151,6 +151,14 @@ fn approved(state: &State, old: &Value, conditions: &mut Value) {
     }
 }
 
+/// A set of daemons counts its templates in an annotation.
+fn count_template(old: &Value, object: &mut Value) {
+    let number = "deprecated.daemonset.template.generation";
+    let before = old["metadata"]["annotations"][number].as_str().and_then(|text| text.parse::<i64>().ok());
+    let more = i64::from(old["spec"]["template"] != object["spec"]["template"]);
+    object["metadata"]["annotations"][number] = json!((before.unwrap_or(0) + more).to_string());
+}
+
 /// The generation counts changes of what is wanted.
 fn generation(call: &Call<'_>, old: &Value, object: &mut Value) {
     let kind = &call.kind;
