@@ -110,11 +110,7 @@ pub fn for_update(state: &State, call: &Call<'_>, old: &Value, object: &mut Valu
         keep(object, "spec");
     }
     if kind.is("apps", "daemonsets") {
-        let number = "deprecated.daemonset.template.generation";
-        let before =
-            old["metadata"]["annotations"][number].as_str().and_then(|text| text.parse::<i64>().ok());
-        let more = i64::from(old["spec"]["template"] != object["spec"]["template"]);
-        object["metadata"]["annotations"][number] = json!((before.unwrap_or(0) + more).to_string());
+        count_template(old, object);
     }
     generation(call, old, object);
     super::decode::tidy(&mut object["metadata"]);
