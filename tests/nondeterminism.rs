@@ -54,9 +54,15 @@ fn depends_on_its_process_on_the_simulated_cluster() {
     kubetape::run(options, |world: World| echoes::life_bare(world, by_process));
 }
 
-/// An operator that lets a thread of its own find out what to ask for.
+/// An operator with a thread of its own beside it, that finds out what to ask for.
 async fn by_thread(client: Client) {
-    let id = std::thread::spawn(std::process::id).join().unwrap();
+    let (give, take) = std::sync::mpsc::channel();
+    let (_alive, ends) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        give.send(std::process::id()).unwrap();
+        ends.recv()
+    });
+    let id = take.recv().unwrap();
     let echoes: Api<echo::Echo> = Api::default_namespaced(client.clone());
     drop(echoes.list(&ListParams::default().labels(&format!("process={id}"))).await);
     echo::run(client).await;

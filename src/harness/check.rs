@@ -2,7 +2,7 @@ use super::{Options, calls::Calls, mode::Check};
 use std::{
     fmt::Write as _,
     io,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -13,7 +13,9 @@ const SHOWN: usize = 150;
 pub(super) fn leave(check: &Check, calls: &Calls) -> Option<String> {
     let Check::Child(path) = check else { return None };
     let text = calls.lines().join("\n");
-    std::fs::write(path, text).err().map(|error| format!("failed to write {}: {error}", path.display()))
+    let threads = std::fs::write(threads_file(path), calls.threads().to_string());
+    let written = threads.and_then(|()| std::fs::write(path, text));
+    written.err().map(|error| format!("failed to write {}: {error}", path.display()))
 }
 
 /// Runs the test again in a process of its own, and says how the two runs differ, if they do.
@@ -23,7 +25,9 @@ pub(super) fn again(check: &Check, options: &Options, tape: &str, calls: &Calls)
     }
     let test = test_name(options);
     match in_a_child(&test) {
-        Ok(theirs) => difference(&test, tape, &calls.lines(), &theirs).map(|text| text + &threads(calls)),
+        Ok((theirs, count)) => {
+            difference(&test, tape, &calls.lines(), &theirs).map(|text| text + &threads(count))
+        }
         Err(error) => Some(format!(
             "KUBETAPE_CHECK=determinism could not run {test:?} a second time: {error}\n\
              a scenario that is checked has to be the test of this name, and run on the test's own thread"
@@ -41,8 +45,8 @@ fn test_name(options: &Options) -> String {
 }
 
 /// What is known of threads that run beside the runtime.
-fn threads(calls: &Calls) -> String {
-    match calls.threads() {
+fn threads(count: u64) -> String {
+    match count {
         0 => String::new(),
         count => format!(
             "\nthreads          {count} started by the operator or the scenario; what they do has no order: use \
@@ -51,7 +55,12 @@ fn threads(calls: &Calls) -> String {
     }
 }
 
-fn in_a_child(test: &str) -> io::Result<Vec<String>> {
+fn threads_file(log: &Path) -> PathBuf {
+    log.with_extension("threads")
+}
+
+/// What a child asked for, and how many threads it had beside the runtime.
+fn in_a_child(test: &str) -> io::Result<(Vec<String>, u64)> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("requests");
     Command::new(std::env::current_exe()?)
@@ -62,7 +71,8 @@ fn in_a_child(test: &str) -> io::Result<Vec<String>> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()?;
-    read(&log)
+    let threads = std::fs::read_to_string(threads_file(&log)).ok().and_then(|text| text.parse().ok());
+    Ok((read(&log)?, threads.unwrap_or_default()))
 }
 
 fn read(log: &Path) -> io::Result<Vec<String>> {

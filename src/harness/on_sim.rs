@@ -194,7 +194,8 @@ where
 fn run_options(options: &Options, base: jiff::Timestamp) -> runtime::Options {
     let schedule = (options.seed != 1).then_some(options.seed);
     let requests_per_instant = options.requests_per_instant;
-    runtime::Options { seed: options.seed, base, requests_per_instant, schedule }
+    let watch_threads = options.watch_threads;
+    runtime::Options { seed: options.seed, base, requests_per_instant, schedule, watch_threads }
 }
 
 /// What a run on the simulator is to be.

@@ -1,4 +1,4 @@
-use super::{Mode, world::Ground};
+use super::{Check, Mode, world::Ground};
 use crate::tape::Level;
 use kube::CustomResourceExt;
 use serde_json::Value;
@@ -22,6 +22,7 @@ pub struct Options {
     pub(super) needs_cluster: bool,
     pub(super) exclusive: bool,
     pub(super) ground: Option<Ground>,
+    pub(super) watch_threads: bool,
     pub(super) records: bool,
 }
 
@@ -47,6 +48,7 @@ impl Options {
             needs_cluster: false,
             exclusive: false,
             ground: None,
+            watch_threads: false,
             records: false,
         }
     }
@@ -131,7 +133,8 @@ impl Options {
 
     /// What the environment says of a run in virtual time.
     pub(crate) fn in_environment(&self, mode: &Mode) -> Self {
-        Self { seed: mode.seed.unwrap_or(self.seed), ..self.clone() }
+        let watch_threads = matches!(mode.check, Check::Child(_));
+        Self { seed: mode.seed.unwrap_or(self.seed), watch_threads, ..self.clone() }
     }
 
     /// `MODULE__TEST.ktape`.

@@ -167,6 +167,7 @@ where
         base: header.base.parse().unwrap_or_default(),
         requests_per_instant: options.requests_per_instant,
         schedule: None,
+        watch_threads: options.watch_threads,
     };
     let (player, deadline, namespace) = (player.clone(), options.deadline, header.namespace.clone());
     let run = move || {

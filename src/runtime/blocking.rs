@@ -1,14 +1,9 @@
 //! Work on tokio's blocking pool, so that nothing else goes on while it is under way.
 
-use super::shim;
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-
-/// How long a thread that was started may take to turn out to be one of the pool; less for an operator that is
-/// known to have threads of its own.
-const GRACE: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(20)];
 
 /// How long work is waited for before other things go on: it may be waiting for them.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -35,24 +30,26 @@ pub(super) struct Blocking {
 struct Counts {
     begun: u64,
     ended: u64,
-    /// Threads that are not the pool's.
-    foreign: u64,
     /// How many had ended when that was last asked.
     seen: u64,
-}
-
-impl Counts {
-    fn is_missing(&self) -> bool {
-        shim::threads() > self.begun + self.foreign
-    }
+    /// Threads at the start of the run, where they are looked at.
+    before: Option<u64>,
+    /// The most that were neither there before nor the pool's.
+    foreign: u64,
 }
 
 impl Blocking {
-    /// A thread of the pool begins; its number.
+    /// For one run; `watched` looks for threads that are not the pool's, which is worth it in a process that does
+    /// nothing else.
+    pub(super) fn new(watched: bool) -> Self {
+        let counts = Counts { before: watched.then(threads).flatten(), ..Counts::default() };
+        Self { counts: Mutex::new(counts), changed: Condvar::new() }
+    }
+
+    /// A thread of the pool is about to be started, by the runtime's own thread; its number.
     pub(super) fn begin(&self) -> u64 {
         let mut counts = self.counts();
         counts.begun += 1;
-        self.changed.notify_all();
         counts.begun
     }
 
@@ -62,23 +59,20 @@ impl Blocking {
         self.changed.notify_all();
     }
 
-    /// Threads that the operator or the scenario started by itself: what they do has no order.
+    /// Threads that the operator or the scenario started by itself, as far as they were seen: what they do has no
+    /// order.
     pub(super) fn foreign(&self) -> u64 {
         self.counts().foreign
     }
 
-    /// Waits for blocking work. For the runtime's own thread, which started all threads.
+    /// Waits for blocking work. For the runtime's own thread.
     pub(super) fn wait(&self) -> Work {
         let mut counts = self.counts();
-        if counts.is_missing() {
-            let grace = GRACE[usize::from(counts.foreign >= 2)];
-            counts = self.waited(counts, grace, Counts::is_missing);
-        }
-        // Whoever did not come is somebody else's; one that came late after all is not.
-        counts.foreign = shim::threads().saturating_sub(counts.begun);
         if counts.ended < counts.begun {
-            counts = self.waited(counts, PATIENCE, |counts| counts.ended < counts.begun);
+            let waited = self.changed.wait_timeout_while(counts, PATIENCE, |c| c.ended < c.begun);
+            counts = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        counts.look();
         if counts.ended < counts.begun {
             return Work::Pending;
         }
@@ -87,17 +81,22 @@ impl Blocking {
         if std::mem::replace(&mut counts.seen, ended) == ended { Work::None } else { Work::Ended }
     }
 
-    fn waited<'a>(
-        &self,
-        counts: MutexGuard<'a, Counts>,
-        limit: Duration,
-        holds: impl Fn(&Counts) -> bool,
-    ) -> MutexGuard<'a, Counts> {
-        let waited = self.changed.wait_timeout_while(counts, limit, |counts| holds(counts));
-        waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Counts {
+    fn look(&mut self) {
+        let Some((before, now)) = self.before.zip(threads()) else { return };
+        // A thread of the pool that has just ended may still be there.
+        let pool = self.begun - self.ended + u64::from(self.begun > 0);
+        self.foreign = self.foreign.max(now.saturating_sub(before + pool));
+    }
+}
+
+/// The threads of this process, where the system tells.
+fn threads() -> Option<u64> {
+    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
+    u64::try_from(tasks.count()).ok()
 }

@@ -37,6 +37,8 @@ pub struct Options {
     pub requests_per_instant: u64,
     /// Draws which of the requests that wait goes first; without it their actors' names decide.
     pub schedule: Option<u64>,
+    /// Looks for threads that are started beside the runtime; for a process in which nothing else runs.
+    pub watch_threads: bool,
 }
 
 /// Why a run ended before its scenario did.
@@ -82,7 +84,8 @@ impl Clock {
         self.start.elapsed()
     }
 
-    /// Threads that were started outside of tokio: what they do is not waited for and has no order.
+    /// Threads that were started outside of tokio, as far as they were seen: what they do is not waited for and has
+    /// no order.
     pub fn foreign_threads(&self) -> u64 {
         self.blocking.foreign()
     }
@@ -153,7 +156,7 @@ where
     S: FnOnce(Clock, Gate) -> (Driver, F),
     F: Future<Output = T>,
 {
-    let blocking = Arc::new(Blocking::default());
+    let blocking = Arc::new(Blocking::new(options.watch_threads));
     let shared = Arc::new(Shared::default());
     let wall = Arc::new(Mutex::new(None));
     let (begins, ends, seed) = (blocking.clone(), blocking.clone(), options.seed);
@@ -164,8 +167,10 @@ where
         // One thread, that ends when there is nothing to do: what it does has an order, and its end can be seen.
         .max_blocking_threads(1)
         .thread_keep_alive(Duration::ZERO)
+        // The one thing that tokio asks for on this thread before it starts another.
+        .thread_name_fn(move || format!("kubetape-blocking-{}", begins.begin()))
         .on_thread_start(move || {
-            shim::enter(seed.wrapping_add(begins.begin()));
+            shim::enter(seed);
             if let Some((base, since)) = *lock(&pool_wall) {
                 shim::set_wall(base, since);
             }
@@ -290,7 +295,7 @@ mod tests {
 
     fn options() -> Options {
         let base = "2026-01-02T03:04:05Z".parse().unwrap();
-        Options { seed: 1, base, requests_per_instant: 100, schedule: None }
+        Options { seed: 1, base, requests_per_instant: 100, schedule: None, watch_threads: false }
     }
 
     #[test]

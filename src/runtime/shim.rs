@@ -1,8 +1,7 @@
-//! Interposes libc's `getrandom`, `clock_gettime` and `pthread_create` for threads that ask for it.
+//! Interposes libc's `getrandom` and `clock_gettime` for threads that ask for it.
 //!
-//! std's `RandomState`, the `getrandom` crate, `SystemTime` and jiff all end in the first two symbols, and every
-//! thread begins with the third. The definitions here win over libc's at link time; a thread that has not called
-//! [`enter`] gets libc's own.
+//! std's `RandomState`, the `getrandom` crate, `SystemTime` and jiff all end in these two symbols. The
+//! definitions here win over libc's at link time; a thread that has not called [`enter`] gets libc's own.
 #![allow(unsafe_code, reason = "symbols that replace libc's cannot be written without it")]
 
 use std::{cell::Cell, sync::Once, time::Duration};
@@ -11,8 +10,6 @@ thread_local! {
     /// State of the seeded generator; 0 means that this thread is not deterministic.
     static SEED: Cell<u64> = const { Cell::new(0) };
     static AHASH: Cell<usize> = const { Cell::new(0) };
-    /// Threads that this one has started.
-    static STARTED: Cell<u64> = const { Cell::new(0) };
     /// Wall clock of this thread: the base and the instant at which it was the time.
     static WALL: Cell<Option<(Duration, tokio::time::Instant)>> = const { Cell::new(None) };
 }
@@ -21,7 +18,6 @@ thread_local! {
 pub(super) fn enter(seed: u64) {
     install_ahash();
     SEED.set(seed | 1);
-    STARTED.set(0);
     AHASH.set(0);
     fastrand::seed(seed);
 }
@@ -29,11 +25,6 @@ pub(super) fn enter(seed: u64) {
 /// Makes the wall clock of this thread follow tokio's; it is `base` after the Unix epoch at `since`.
 pub(super) fn set_wall(base: Duration, since: tokio::time::Instant) {
     WALL.set(Some((base, since)));
-}
-
-/// How many threads this one has started since it called [`enter`]; always 0 where that cannot be seen.
-pub(super) fn threads() -> u64 {
-    STARTED.get()
 }
 
 /// Gives the thread its real clock and real chance back.
@@ -76,10 +67,10 @@ fn next(state: u64) -> (u64, u64) {
     (state, z ^ (z >> 31))
 }
 
-#[cfg(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static")))]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod interposed {
-    use super::{SEED, STARTED, WALL, next};
-    use libc::{c_char, c_int, c_uint, c_void, clockid_t, pthread_attr_t, pthread_t, timespec};
+    use super::{SEED, WALL, next};
+    use libc::{c_char, c_int, c_uint, c_void, clockid_t, timespec};
     use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
     /// libc's own definition of a symbol, looked up once.
@@ -100,9 +91,6 @@ mod interposed {
             found
         }
     }
-
-    static CREATE: Original =
-        Original { name: b"pthread_create\0", found: AtomicPtr::new(std::ptr::null_mut()) };
 
     static CLOCK: Original =
         Original { name: b"clock_gettime\0", found: AtomicPtr::new(std::ptr::null_mut()) };
@@ -127,32 +115,6 @@ mod interposed {
         }
         let _ = SEED.try_with(|seed| seed.set(state | 1));
         len as isize
-    }
-
-    type Start = extern "C" fn(*mut c_void) -> *mut c_void;
-    type Create = unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int;
-
-    #[expect(unreachable_pub, reason = "the linker reaches it")]
-    /// # Safety
-    /// As pthread_create(3).
-    #[unsafe(no_mangle)]
-    pub unsafe extern "C" fn pthread_create(
-        thread: *mut pthread_t,
-        attributes: *const pthread_attr_t,
-        start: Start,
-        argument: *mut c_void,
-    ) -> c_int {
-        let original = CREATE.get();
-        if original.is_null() {
-            return libc::ENOSYS;
-        }
-        if SEED.try_with(std::cell::Cell::get).is_ok_and(|seed| seed != 0) {
-            let _ = STARTED.try_with(|started| started.set(started.get() + 1));
-        }
-        // SAFETY: the symbol is libc's pthread_create, which has this signature.
-        let original: Create = unsafe { std::mem::transmute(original) };
-        // SAFETY: the caller's own arguments, handed on.
-        unsafe { original(thread, attributes, start, argument) }
     }
 
     #[expect(unreachable_pub, reason = "the linker reaches it")]
