@@ -113,11 +113,9 @@ async fn what_only_a_simulated_cluster_can_do(world: World) {
     assert!(!sim.requests().by("echo").subresource("status").writes().is_empty(), "{}", sim.requests());
     let space = world.namespace();
     let told = sim.since(&empty).to_string();
-    assert!(
-        told.contains(&format!("+ Deployment.apps {space}/hello\n+ Echo"))
-            || told.contains("+ Echo.example.com"),
-        "{told}"
-    );
+    for name in ["Deployment.apps", "Echo.example.com"] {
+        assert!(told.contains(&format!("+ {name} {space}/hello\n")), "{told}");
+    }
 
     let before = sim.now();
     world.patch::<echo::Echo>("hello", json!({"spec": {"replicas": 3}})).await;

@@ -1,5 +1,5 @@
-//! A document and a patch, JSON texts with a zero byte between: each kind of patch gives a document or an error, and
-//! an apply that is done twice is done once.
+//! A document and a patch, JSON texts with a zero byte between: each kind of patch gives a document or an error, an
+//! apply also of what an apply has left.
 #![no_main]
 
 use kubetape::sim::{
@@ -27,7 +27,5 @@ fuzz_target!(|data: &[u8]| {
         served: &[],
     };
     let Ok(first) = apply(Some(&document), &patch, &write, true) else { return };
-    if let Ok(second) = apply(Some(&first), &patch, &write, true) {
-        let _ = apply(Some(&second), &patch, &write, true);
-    }
+    let _ = apply(Some(&first), &patch, &write, true);
 });

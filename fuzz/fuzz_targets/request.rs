@@ -17,9 +17,12 @@ fuzz_target!(|data: &[u8]| {
         for text in split(data, b"\n---\n").into_iter().take(8) {
             let Some(request) = request(text) else { continue };
             let Ok(response) = sim.clone().oneshot(request).await;
-            assert_ne!(response.status(), 500, "{}", String::from_utf8_lossy(text));
             // A watch lasts; virtual time passes while nothing comes.
-            let _ = tokio::time::timeout(Duration::from_secs(5), response.into_body().collect()).await;
+            let body = tokio::time::timeout(Duration::from_secs(5), response.into_body().collect()).await;
+            let Ok(Ok(body)) = body else { continue };
+            // A server answers some requests with 500 by rule; this is what it says of a panic that it caught.
+            let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+            assert!(!body.starts_with("This request caused"), "{}", String::from_utf8_lossy(text));
         }
     });
 });

@@ -29,6 +29,7 @@ pub(super) fn choose(options: &Options) -> Result<Choice, Error> {
             None => Choice::Sim { mode, path },
         }),
         None if options.needs_cluster => match mode.cluster {
+            _ if mode.sim => Ok(Choice::Sim { mode, path }),
             Some(provider) => Ok(Choice::Live { provider, mode, path, settings }),
             None => Err(Error::NeedsCluster { test: options.test.clone() }),
         },

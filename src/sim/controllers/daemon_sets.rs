@@ -1,6 +1,6 @@
 use super::{
     Outcome,
-    acts::{create, current, delete, record, write_status},
+    acts::{current, delete, record, write_status},
     claim::{claim, concerned, dying, reference},
     pod::{available_in, is_available, is_over, is_ready, pods, prefix},
     revisions, share, template_hash, text,
@@ -256,19 +256,7 @@ fn make(state: &mut State, key: &ObjectKey, set: &Value, hash: &str, node: &str)
         }
     }
     pod["spec"]["tolerations"] = json!(list);
-    match create(state, &pods(), key.namespace.as_deref(), &pod) {
-        Ok(pod) => {
-            let text = format!("Created pod: {}", text(&pod["metadata"], "name"));
-            record(state, WHO, set, "Normal", "SuccessfulCreate", &text);
-            Ok(())
-        }
-        Err(failure) if super::is_ending(&failure) => Ok(()),
-        Err(failure) => {
-            let text = format!("Error creating: {}", failure.message);
-            record(state, WHO, set, "Warning", "FailedCreate", &text);
-            Err(failure)
-        }
-    }
+    super::pod::make(state, WHO, set, &pod).map(drop)
 }
 
 /// Ends pods of old templates, as many as may be missing. With a surge it is as if there were none.

@@ -1,7 +1,14 @@
 //! What several controllers ask about pods.
 
-use super::{claim::dying, text};
-use crate::{sim::verbs::State, wire::Resource};
+use super::{
+    acts::{create, record},
+    claim::dying,
+    text,
+};
+use crate::{
+    sim::verbs::State,
+    wire::{Failure, Resource},
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::{cmp::Ordering, collections::BTreeMap};
@@ -16,6 +23,27 @@ pub(super) fn pods() -> Resource {
 /// The start of the names of pods of an owner.
 pub(super) fn prefix(owner: &str) -> String {
     if owner.len() < PREFIX { format!("{owner}-") } else { owner.to_owned() }
+}
+
+/// Makes a pod of an owner, beside it, and says so in an event; whether it was made, which a namespace that goes away
+/// does not let.
+///
+/// # Errors
+/// What the server refuses, after an event that says why.
+pub(super) fn make(state: &mut State, who: &str, owner: &Value, pod: &Value) -> Result<bool, Failure> {
+    match create(state, &pods(), owner["metadata"]["namespace"].as_str(), pod) {
+        Ok(pod) => {
+            let message = format!("Created pod: {}", text(&pod["metadata"], "name"));
+            record(state, who, owner, "Normal", "SuccessfulCreate", &message);
+            Ok(true)
+        }
+        Err(failure) if super::is_ending(&failure) => Ok(false),
+        Err(failure) => {
+            let message = format!("Error creating: {}", failure.message);
+            record(state, who, owner, "Warning", "FailedCreate", &message);
+            Err(failure)
+        }
+    }
 }
 
 /// Whether a pod has ended, one way or the other.

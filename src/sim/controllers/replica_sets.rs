@@ -1,6 +1,6 @@
 use super::{
     Outcome,
-    acts::{all_in, create, current, delete, record, write_status},
+    acts::{all_in, current, delete, record, write_status},
     claim::{claim, concerned, controller, dying, reference},
     pod::{available_in, is_available, is_ready, order_of_deletion},
     text,
@@ -130,19 +130,7 @@ fn make(state: &mut State, key: &ObjectKey, set: &Value) -> Outcome {
             pod["metadata"][field] = value.clone();
         }
     }
-    match create(state, &super::pod::pods(), key.namespace.as_deref(), &pod) {
-        Ok(pod) => {
-            let text = format!("Created pod: {}", text(&pod["metadata"], "name"));
-            record(state, WHO, set, "Normal", "SuccessfulCreate", &text);
-            Ok(())
-        }
-        Err(failure) if super::is_ending(&failure) => Ok(()),
-        Err(failure) => {
-            let text = format!("Error creating: {}", failure.message);
-            record(state, WHO, set, "Warning", "FailedCreate", &text);
-            Err(failure)
-        }
-    }
+    super::pod::make(state, WHO, set, &pod).map(drop)
 }
 
 /// The pods that go first.

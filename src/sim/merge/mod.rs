@@ -28,3 +28,4 @@ pub use json_patch::json_patch;
 pub use merge_patch::merge_patch;
 pub use scale::{scale_managers, scaled_managers};
 pub use strategic::strategic_merge;
+pub(super) use typed::go_type;

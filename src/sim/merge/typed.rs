@@ -147,7 +147,7 @@ fn go_syntax_of(value: &Value) -> String {
 }
 
 /// Go's word for the type that a decoded value has.
-pub(super) fn go_type(value: &Value) -> &'static str {
+pub fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "<nil>",
         Value::Bool(_) => "bool",

@@ -1,6 +1,6 @@
 use super::scale::{path, spec_path};
 use crate::{
-    sim::{discovery::Kind, refusal::FieldError},
+    sim::{discovery::Kind, merge::go_type, refusal::FieldError},
     wire::go_print,
 };
 use serde_json::{Value, json};
@@ -57,15 +57,7 @@ fn found<'a>(object: &'a Value, path: &str) -> Result<Option<&'a Value>, String>
 }
 
 fn not_of(path: &str, value: &Value, wanted: &str) -> String {
-    let kind = match value {
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float64",
-        Value::Number(_) => "int64",
-        Value::String(_) => "string",
-        Value::Array(_) => "[]interface {}",
-        Value::Object(_) => "map[string]interface {}",
-    };
+    let kind = go_type(value);
     let shown = value.as_str().map_or_else(|| go_print(value), str::to_owned);
     format!("{path} accessor error: {shown} is of the type {kind}, expected {wanted}")
 }

@@ -1,15 +1,14 @@
 use super::{
     super::{
         Outcome,
-        acts::{create, delete, record},
+        acts::{delete, record},
         claim::reference,
-        is_ending,
-        pod::{condition, is_active, is_ready, order_of_deletion, pods, prefix},
+        pod::{condition, is_active, is_ready, make, order_of_deletion, prefix},
         text,
     },
     HOLD, Look, WHO, indexes, number,
 };
-use crate::wire::{Failure, ObjectKey};
+use crate::wire::ObjectKey;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,23 +118,12 @@ impl Look<'_> {
         };
         for index in free {
             let pod = self.draft((index >= 0).then_some(index));
-            match create(self.state, &pods(), self.key.namespace.as_deref(), &pod) {
-                Ok(pod) => {
-                    let text = format!("Created pod: {}", text(&pod["metadata"], "name"));
-                    record(self.state, WHO, &self.job, "Normal", "SuccessfulCreate", &text);
-                    self.active += 1;
-                }
-                Err(failure) if is_ending(&failure) => return Ok(()),
-                Err(failure) => return self.refused(failure),
+            if !make(self.state, WHO, &self.job, &pod)? {
+                return Ok(());
             }
+            self.active += 1;
         }
         Ok(())
-    }
-
-    fn refused(&mut self, failure: Failure) -> Outcome {
-        let text = format!("Error creating: {}", failure.message);
-        record(self.state, WHO, &self.job, "Warning", "FailedCreate", &text);
-        Err(failure)
     }
 
     fn draft(&self, index: Option<i64>) -> Value {
