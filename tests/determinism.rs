@@ -3,7 +3,6 @@
 
 mod scenarios;
 
-use kube::runtime::{controller, watcher};
 use kubetape::{Options, World};
 use scenarios::{echo, echoes, myapp, myapps};
 use std::{
@@ -46,23 +45,10 @@ impl Case {
     }
 
     async fn play(self, world: World) {
-        let config = watcher::Config::default;
         match self {
             Case::Echo => echoes::life_bare(world, echo::run).await,
-            Case::Concurrent => {
-                let run = move |client| {
-                    let queue = controller::Config::default().concurrency(4);
-                    echo::run_with(client, config(), queue, echo::REQUEUE)
-                };
-                echoes::life_bare(world, run).await;
-            }
-            Case::Streaming => {
-                let run = move |client| {
-                    let queue = controller::Config::default();
-                    echo::run_with(client, config().streaming_lists(), queue, echo::REQUEUE)
-                };
-                echoes::life_bare(world, run).await;
-            }
+            Case::Concurrent => echoes::life_bare(world, echoes::concurrent).await,
+            Case::Streaming => echoes::life_bare(world, echoes::streaming).await,
             Case::MyApp => myapps::life_bare(world, myapp::run_as).await,
         }
     }

@@ -6,11 +6,7 @@ mod scenarios;
 
 use http::Request;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use kube::{
-    Client,
-    client::Body,
-    runtime::{controller, watcher},
-};
+use kube::{Client, client::Body};
 use kubetape::{Options, World};
 use scenarios::{echo, echoes, myapp, myapps};
 use sha2::{Digest, Sha256};
@@ -67,23 +63,10 @@ impl Case {
     }
 
     async fn play(self, world: World) {
-        let config = watcher::Config::default;
         match self {
             Case::Echo => echoes::life(world, echo::run).await,
-            Case::Concurrent => {
-                let run = move |client| {
-                    let queue = controller::Config::default().concurrency(4);
-                    echo::run_with(client, config(), queue, echo::REQUEUE)
-                };
-                many(world, run).await;
-            }
-            Case::Streaming => {
-                let run = move |client| {
-                    let queue = controller::Config::default();
-                    echo::run_with(client, config().streaming_lists(), queue, echo::REQUEUE)
-                };
-                many(world, run).await;
-            }
+            Case::Concurrent => many(world, echoes::concurrent).await,
+            Case::Streaming => many(world, echoes::streaming).await,
             Case::MyApp => myapps::life(world, myapp::run_as).await,
             Case::Blocking => echoes::life_bare(world, hesitant).await,
         }

@@ -1,6 +1,8 @@
 //! `kubetape show` beside `kubectl get`: the same bytes about the same cluster, ages aside.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test are tests too")]
 
+mod assets;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -111,12 +113,7 @@ struct Cluster {
 
 impl Cluster {
     fn up() -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../kwok/assets.sh");
-        let named = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
-        let assets = named.unwrap_or_else(|| {
-            let output = Command::new(script).arg("--dir").output().unwrap();
-            String::from_utf8(output.stdout).unwrap().trim().into()
-        });
+        let assets = assets::folder();
         let cluster = Self { home: tempfile::tempdir().unwrap(), assets };
         good(cluster.kubetape(&["cluster", "up", "--bare"]));
         cluster

@@ -2,6 +2,8 @@
 //! time.
 #![allow(clippy::unwrap_used, reason = "what a test needs is there")]
 
+mod assets;
+
 use regex::Regex;
 use std::{
     io::{BufRead, BufReader},
@@ -37,12 +39,7 @@ struct Grounds {
 
 impl Grounds {
     fn up() -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../kwok/assets.sh");
-        let named = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
-        let assets = named.unwrap_or_else(|| {
-            let output = Command::new(script).arg("--dir").output().unwrap();
-            String::from_utf8(output.stdout).unwrap().trim().into()
-        });
+        let assets = assets::folder();
         let mut grounds = Self { home: tempfile::tempdir().unwrap(), assets, sim: None };
         let up = grounds.kubetape(&["cluster", "up"]).output().unwrap();
         assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));

@@ -1,4 +1,4 @@
-use super::echo::{Echo, EchoSpec};
+use super::echo::{self, Echo, EchoSpec};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::Client;
 use kubetape::World;
@@ -94,4 +94,16 @@ pub fn available(generation: i64, replicas: i32) -> serde_json::Value {
         "observedGeneration": generation, "replicas": replicas, "updatedReplicas": replicas,
         "readyReplicas": replicas, "availableReplicas": replicas,
     }})
+}
+
+/// The operator with four reconciles at a time.
+pub async fn concurrent(client: Client) {
+    let queue = kube::runtime::controller::Config::default().concurrency(4);
+    echo::run_with(client, kube::runtime::watcher::Config::default(), queue, echo::REQUEUE).await;
+}
+
+/// The operator with streaming lists.
+pub async fn streaming(client: Client) {
+    let lists = kube::runtime::watcher::Config::default().streaming_lists();
+    echo::run_with(client, lists, kube::runtime::controller::Config::default(), echo::REQUEUE).await;
 }
