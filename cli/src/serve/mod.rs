@@ -23,8 +23,9 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 /// Serve captures and tapes as clusters that can only be read, over plain HTTP on ports of this machine alone.
 ///
-/// Each source is a context of one kubeconfig file, which is made for this run; the first one is the current
-/// context. Your own kubeconfig is never touched. It ends with the command, or with Ctrl-C.
+/// Each source is a context of one kubeconfig file, which is made for this run; the first
+/// one is the current context. Your own kubeconfig is never touched. It ends with the
+/// command, or with Ctrl-C.
 ///
 /// Examples:
 ///   kubetape serve shop.tar.zst -- kubectl get pods -A
